@@ -1,0 +1,32 @@
+-- Tables that read well aloud and on a narrow screen: header cells with a scope, and a frame that scrolls.
+-- Used by both renderers, after captions and numbers are in place.
+
+local function set_scope(rows, first, last, scope)
+  for _, row in ipairs(rows) do
+    for column = first, math.min(last, #row.cells) do
+      row.cells[column].attr.attributes.scope = scope
+    end
+  end
+end
+
+-- A pipe table cannot say that its first column names the rows; left-aligned text beside other columns does.
+local function names_its_rows(tbl)
+  local align = tbl.colspecs[1] and tbl.colspecs[1][1]
+  return #tbl.colspecs > 1 and #tbl.head.rows > 0 and (align == pandoc.AlignDefault or align == pandoc.AlignLeft)
+end
+
+function Table(tbl)
+  if not FORMAT:match("html") then
+    return nil
+  end
+  set_scope(tbl.head.rows, 1, #tbl.colspecs, "col")
+  for _, body in ipairs(tbl.bodies) do
+    if body.row_head_columns == 0 and names_its_rows(tbl) then
+      body.row_head_columns = 1
+    end
+    set_scope(body.body, 1, body.row_head_columns, "row")
+  end
+  -- Widths from the number of dashes in the source would squeeze a column for no reason.
+  tbl.colspecs = tbl.colspecs:map(function(spec) return { spec[1], nil } end)
+  return pandoc.Div({ tbl }, pandoc.Attr("", { "table-scroll" }, { tabindex = "0" }))
+end

@@ -1,0 +1,69 @@
+"""Evaluation of Welzijn op Recept: GP contacts, care costs and well-being around referral.
+
+The public names stand here in the order of the flow and are loaded when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wor_eval.cohort.build import Cohort as Cohort
+    from wor_eval.cohort.build import build_cohort as build_cohort
+    from wor_eval.data.dictionary import Dictionary as Dictionary
+    from wor_eval.data.dictionary import codebook as codebook
+    from wor_eval.data.dictionary import read_dictionary as read_dictionary
+    from wor_eval.data.read import StudyData as StudyData
+    from wor_eval.data.read import read_data as read_data
+    from wor_eval.data.read import study_data as study_data
+    from wor_eval.data.simulate import simulate_study as simulate_study
+    from wor_eval.data.validate import check_data as check_data
+    from wor_eval.effects.estimate import EffectTable as EffectTable
+    from wor_eval.effects.estimate import Estimate as Estimate
+    from wor_eval.errors import DataError as DataError
+    from wor_eval.errors import DesignError as DesignError
+    from wor_eval.errors import EstimationError as EstimationError
+    from wor_eval.errors import StudyError as StudyError
+    from wor_eval.errors import WorEvalError as WorEvalError
+    from wor_eval.report import figures as figures
+    from wor_eval.report import tables as tables
+    from wor_eval.report import words as words
+    from wor_eval.report.render import render_report as render_report
+    from wor_eval.report.results import Results as Results
+    from wor_eval.report.results import load_results as load_results
+    from wor_eval.report.results import save_results as save_results
+    from wor_eval.run import run_study as run_study
+    from wor_eval.study import Study as Study
+    from wor_eval.study import read_study as read_study
+    from wor_eval.study import study_plan as study_plan
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "wor_eval.errors": ("WorEvalError", "DataError", "StudyError", "DesignError", "EstimationError"),
+    "wor_eval.study": ("Study", "read_study", "study_plan"),
+    "wor_eval.run": ("run_study",),
+    "wor_eval.data.dictionary": ("Dictionary", "read_dictionary", "codebook"),
+    "wor_eval.data.simulate": ("simulate_study",),
+    "wor_eval.data.validate": ("check_data",),
+    "wor_eval.data.read": ("StudyData", "read_data", "study_data"),
+    "wor_eval.cohort.build": ("Cohort", "build_cohort"),
+    "wor_eval.effects.estimate": ("Estimate", "EffectTable"),
+    "wor_eval.report.results": ("Results", "save_results", "load_results"),
+    "wor_eval.report.render": ("render_report",),
+    "wor_eval.report": ("tables", "figures", "words"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+__all__ = [name for names in _MODULES.values() for name in names]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'wor_eval' has no attribute {name!r}")
+    home = _HOME[name]
+    if home == "wor_eval.report":
+        return import_module(f"{home}.{name}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

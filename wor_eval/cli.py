@@ -1,0 +1,206 @@
+"""The command line ``wor-eval``: the only place that prints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import wor_eval
+from wor_eval.errors import WorEvalError
+
+_SCENARIOS: Final = ("effect", "null-peak", "null-level", "mixed")
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after ``wor-eval``; those of the process by default.
+
+    Returns
+    -------
+    int
+        0, or 1 after a message on standard error; 130 after an interruption.
+    """
+    chosen = _parser().parse_args(arguments)
+    command: Command = chosen.command
+    try:
+        return command(chosen)
+    except WorEvalError as error:
+        print(f"wor-eval: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nwor-eval: interrupted; nothing that was there is changed", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wor-eval",
+        description="Evaluate Welzijn op Recept: from raw tables to a report.",
+        epilog="Each command has its own --help.",
+    )
+    parser.add_argument("--version", action="version", version=f"wor-eval {wor_eval.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_simulate(commands)
+    _add_check(commands)
+    _add_run(commands)
+    _add_report(commands)
+    _add_codebook(commands)
+    _add_demo(commands)
+    return parser
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _add(commands: Commands, name: str, says: str, command: Command) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=says, description=says)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_simulate(commands: Commands) -> None:
+    parser = _add(commands, "simulate", "write a synthetic study whose true effect is known", _simulate)
+    parser.add_argument("folder", type=Path, help="folder to make; it must not exist yet")
+    parser.add_argument("--persons", type=int, default=20_000, help="persons (default: 20000)")
+    parser.add_argument("--seed", type=int, default=1, help="seed (default: 1)")
+    parser.add_argument(
+        "--scenario",
+        choices=_SCENARIOS,
+        default="effect",
+        help="who is referred and whether it helps (default: effect)",
+    )
+    parser.add_argument(
+        "--format", choices=("csv", "parquet"), default="csv", help="file format (default: csv)"
+    )
+
+
+def _add_check(commands: Commands) -> None:
+    parser = _add(
+        commands, "check", "list every rule of the data dictionary that the raw tables break", _check
+    )
+    parser.add_argument("data", type=Path, help="folder with the raw tables")
+
+
+def _add_run(commands: Commands) -> None:
+    parser = _add(commands, "run", "carry out a study plan on raw tables and save its results", _run)
+    parser.add_argument("plan", type=Path, help="study plan (TOML), or the name of one that is shipped")
+    parser.add_argument("--data", type=Path, required=True, help="folder with the raw tables")
+    parser.add_argument("--out", type=Path, default=Path("results"), help="results folder (default: results)")
+    parser.add_argument("--replace", action="store_true", help="replace an older result of this study")
+
+
+def _add_report(commands: Commands) -> None:
+    parser = _add(commands, "report", "render the reports of a study from its saved results", _report)
+    parser.add_argument("study", help="name of the study")
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), help="results folder (default: results)"
+    )
+    parser.add_argument("--out", type=Path, default=Path("site"), help="folder for the pages (default: site)")
+    parser.add_argument("--lang", choices=("nl", "en"), help="one language (default: both)")
+
+
+def _add_codebook(commands: Commands) -> None:
+    parser = _add(commands, "codebook", "print the codebook of the raw tables as Markdown", _codebook)
+    parser.add_argument("--lang", choices=("nl", "en"), default="nl", help="language (default: nl)")
+
+
+def _add_demo(commands: Commands) -> None:
+    parser = _add(commands, "demo", "simulate, run and report in one go", _demo)
+    parser.add_argument(
+        "--folder", type=Path, default=Path("demo"), help="folder for everything (default: demo)"
+    )
+    parser.add_argument("--persons", type=int, default=20_000, help="persons (default: 20000)")
+    parser.add_argument("--seed", type=int, default=1, help="seed (default: 1)")
+    parser.add_argument("--scenario", choices=_SCENARIOS, default="effect", help="default: effect")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _simulate(chosen: argparse.Namespace) -> int:
+    folder = wor_eval.simulate_study(
+        chosen.folder,
+        persons=chosen.persons,
+        seed=chosen.seed,
+        scenario=chosen.scenario,
+        format=chosen.format,
+    )
+    _say(f"{chosen.persons} simulated persons stand in {folder}")
+    return 0
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    findings = wor_eval.check_data(chosen.data)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    for finding in findings:
+        _say(str(finding))
+    if errors:
+        _say(f"{len(errors)} broken rules: the data cannot be used yet")
+        return 1
+    _say("every rule of the data dictionary holds")
+    return 0
+
+
+def _plan(path: Path) -> Path:
+    """Give the plan that is named: a file, or the name of one that is shipped."""
+    from wor_eval.assets import asset
+
+    shipped = asset("analyses", f"{path.name}.toml")
+    return shipped if not path.exists() and shipped.is_file() else path
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    from wor_eval.run import run_study
+
+    study = wor_eval.read_study(_plan(chosen.plan))
+    _say(f"{study.name}: reading {chosen.data}")
+    data = wor_eval.read_data(chosen.data)
+    for note in data.notes:
+        _say(f"  {note}")
+    results = run_study(data, study, progress=lambda step: _say(f"{study.name}: {step}"))
+    place = wor_eval.save_results(results, chosen.out, replace=chosen.replace)
+    _say(f"{study.name}: results stand in {place}")
+    return 0
+
+
+def _report(chosen: argparse.Namespace) -> int:
+    from wor_eval.report.site import render_study
+
+    pages = render_study(
+        chosen.study,
+        results=chosen.results,
+        out=chosen.out,
+        langs=(chosen.lang,) if chosen.lang else ("nl", "en"),
+        progress=lambda step: _say(f"{chosen.study}: {step}"),
+    )
+    for page in pages.values():
+        _say(str(page))
+    return 0
+
+
+def _codebook(chosen: argparse.Namespace) -> int:
+    _say(wor_eval.codebook(wor_eval.read_dictionary(), lang=chosen.lang))
+    return 0
+
+
+def _demo(chosen: argparse.Namespace) -> int:
+    from wor_eval.demo import run_demo
+
+    index = run_demo(
+        chosen.folder,
+        persons=chosen.persons,
+        seed=chosen.seed,
+        scenario=chosen.scenario,
+        progress=_say,
+    )
+    _say(f"Open in a browser: {index.resolve()}")
+    return 0

@@ -1,0 +1,1 @@
+"""Who is in, in which windows, with which outcomes."""

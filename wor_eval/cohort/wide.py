@@ -1,0 +1,71 @@
+"""The outcomes of a cohort as arrays: one row per unit, one column per window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wor_eval.errors import EstimationError
+
+if TYPE_CHECKING:
+    from wor_eval.cohort.build import Cohort
+
+Floats = NDArray[np.float64]
+DAYS_PER_YEAR = 365.25
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WideOutcome:
+    """Events and observed years of all n units of a cohort in w windows.
+
+    Attributes
+    ----------
+    value, years : ndarray, shape (n, w)
+        Events and observed years, in the order of ``cohort.persons``; 0 and 0 where a window was not observed.
+    windows : tuple of str, length w
+        The windows.
+    """
+
+    value: Floats
+    years: Floats
+    windows: tuple[str, ...]
+
+
+def wide_outcome(cohort: Cohort, outcome: str, windows: Sequence[str]) -> WideOutcome:
+    """Lay one outcome of a cohort out as arrays.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Its units are numbered from 0 in the order of ``persons``.
+    outcome : str
+        Name of the outcome.
+    windows : sequence of str
+        The windows, in the order wanted.
+
+    Returns
+    -------
+    WideOutcome
+
+    Raises
+    ------
+    EstimationError
+        The cohort does not have the outcome.
+    """
+    import pandas as pd
+
+    rows = cohort.outcomes[cohort.outcomes["outcome"] == outcome]
+    if rows.empty:
+        raise EstimationError(f"the cohort has no outcome {outcome}")
+    column = pd.Index(windows).get_indexer(rows["window"])
+    wanted = column >= 0
+    unit = rows["unit"].to_numpy()[wanted]
+    value = np.zeros((len(cohort.persons), len(windows)))
+    years = np.zeros_like(value)
+    value[unit, column[wanted]] = rows["value"].to_numpy()[wanted]
+    years[unit, column[wanted]] = rows["observed_days"].to_numpy()[wanted] / DAYS_PER_YEAR
+    return WideOutcome(value=value, years=years, windows=tuple(windows))

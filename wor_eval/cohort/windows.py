@@ -1,0 +1,141 @@
+"""Counts and observed days of units in windows around their index date.
+
+A *unit* is one person at one index date. Events never pass through pandas: every sum is an Ibis expression,
+executed where the tables are, and only units by windows come back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from wor_eval.study import Days
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pandas as pd
+
+
+def window_table(windows: Mapping[str, Days]) -> ir.Table:
+    """Give windows as a table: ``window, first_day, last_day`` (days from the index date, both included)."""
+    import ibis
+    import pandas as pd
+
+    rows = [(name, first, last) for name, (first, last) in windows.items()]
+    return ibis.memtable(pd.DataFrame(rows, columns=["window", "first_day", "last_day"]))
+
+
+def count_events(events: ir.Table, units: ir.Table, windows: Mapping[str, Days]) -> ir.Table:
+    """Sum dated events in each window of each unit.
+
+    Parameters
+    ----------
+    events : ibis table
+        ``person_id, event_on, amount``: one row per event.
+    units : ibis table
+        ``unit, person_id, index_on, last_on``: events after ``last_on`` are not counted.
+    windows : mapping of str to (int, int)
+        First and last day from the index date, both included.
+
+    Returns
+    -------
+    ibis table
+        ``unit, window, value``; a window without events has no row.
+    """
+    spans = window_table(windows)
+    dated = events.inner_join(units, "person_id").filter(lambda t: t.event_on <= t.last_on)
+    days = dated.mutate(day=dated.event_on.delta(dated.index_on, unit="day")).select("unit", "day", "amount")
+    within = days.inner_join(spans, [days.day >= spans.first_day, days.day <= spans.last_day])
+    return within.group_by("unit", "window").aggregate(value=within.amount.sum())
+
+
+def observed_days(periods: ir.Table, units: ir.Table, windows: Mapping[str, Days]) -> ir.Table:
+    """Count the days of each window in which each unit was observed.
+
+    Parameters
+    ----------
+    periods : ibis table
+        ``person_id, first_on, last_on``: spells of observation, both ends included, that do not overlap.
+    units : ibis table
+        ``unit, person_id, index_on, last_on``: a unit is not observed after ``last_on``.
+    windows : mapping of str to (int, int)
+        First and last day from the index date, both included.
+
+    Returns
+    -------
+    ibis table
+        ``unit, window, observed_days``; a window without observation has no row.
+    """
+    import ibis
+
+    spans = window_table(windows)
+    spells = periods.rename(spell_last="last_on").inner_join(units, "person_id")
+    spells = spells.mutate(
+        first_seen=spells.first_on.delta(spells.index_on, unit="day"),
+        last_seen=ibis.least(spells.spell_last, spells.last_on).delta(spells.index_on, unit="day"),
+    ).select("unit", "first_seen", "last_seen")
+    crossed = spells.cross_join(spans)
+    crossed = crossed.mutate(
+        days=ibis.least(crossed.last_seen, crossed.last_day)
+        - ibis.greatest(crossed.first_seen, crossed.first_day)
+        + 1
+    ).filter(lambda t: t.days > 0)
+    return crossed.group_by("unit", "window").aggregate(observed_days=crossed.days.sum())
+
+
+def recall_counts(counts: ir.Table, units: ir.Table, windows: Mapping[str, Days]) -> ir.Table:
+    """Sum self-reported counts whose whole recall period lies within a window.
+
+    Parameters
+    ----------
+    counts : ibis table
+        ``person_id, event_on, amount, recall_days``: ``amount`` events in the ``recall_days`` days before
+        ``event_on``.
+    units : ibis table
+        ``unit, person_id, index_on, last_on``.
+    windows : mapping of str to (int, int)
+        First and last day from the index date, both included.
+
+    Returns
+    -------
+    ibis table
+        ``unit, window, value, observed_days``: every count brings its own exposure.
+    """
+    spans = window_table(windows)
+    said = counts.inner_join(units, "person_id").filter(lambda t: t.event_on <= t.last_on)
+    asked = said.event_on.delta(said.index_on, unit="day")
+    said = said.mutate(first=asked - said.recall_days, last=asked - 1)
+    said = said.select("unit", "first", "last", "amount", "recall_days")
+    within = said.inner_join(spans, [said.first >= spans.first_day, said.last <= spans.last_day])
+    return within.group_by("unit", "window").aggregate(
+        value=within.amount.sum(), observed_days=within.recall_days.sum()
+    )
+
+
+def outcome_frame(values: ir.Table, days: ir.Table, *, outcome: str) -> pd.DataFrame:
+    """Join values to observed days: a window that was observed without events has value 0.
+
+    Parameters
+    ----------
+    values : ibis table
+        ``unit, window, value``.
+    days : ibis table
+        ``unit, window, observed_days``.
+    outcome : str
+        Name of the outcome.
+
+    Returns
+    -------
+    DataFrame
+        ``unit, outcome, window, value, observed_days``, ordered by unit and window.
+    """
+    import ibis
+
+    joined = days.left_join(values, ["unit", "window"])
+    frame: pd.DataFrame = (
+        joined.select("unit", "window", value=ibis.coalesce(joined.value, 0), observed_days="observed_days")
+        .order_by("unit", "window")
+        .to_pandas()
+    )
+    frame.insert(1, "outcome", outcome)
+    return frame.astype({"value": "float64", "observed_days": "float64"})

@@ -1,0 +1,1 @@
+"""Read, describe, check and simulate raw tables."""

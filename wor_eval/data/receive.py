@@ -1,0 +1,218 @@
+"""Opens what was delivered, a file or a frame, as rows in DuckDB; no cell is interpreted yet."""
+
+from __future__ import annotations
+
+import glob
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wor_eval.data.dictionary import TableSchema
+from wor_eval.data.files import CsvFile, Unreadable, open_csv
+
+if TYPE_CHECKING:
+    import ibis
+    import pandas as pd
+
+_DAMAGED = "deliver the file again, and check that it opens where it was made"
+_MARKS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """One table as it was delivered.
+
+    Parameters
+    ----------
+    rows : ibis.Table
+        The rows, with columns in the order of `header`.
+    header : tuple of str
+        Names of the columns; a column without a name has an empty one.
+    origin : str
+        Name of the file or frame, for the notes.
+    notes : tuple of str
+        What was detected.
+    count_rejects : callable, optional
+        Counts the rows that cannot be divided into cells.
+    """
+
+    rows: ibis.Table
+    header: tuple[str, ...]
+    origin: str
+    notes: tuple[str, ...] = ()
+    count_rejects: Callable[[], int] | None = field(default=None, repr=False)
+
+    def count(self, measures: Mapping[str, ibis.Value]) -> dict[str, Any]:
+        """Count aggregates over the rows in one pass."""
+        names = {f"n{place}": measure for place, measure in enumerate(measures.values())}
+        with refusing_damage(self.count_rejects):
+            row = self.rows.aggregate(**names).to_pyarrow().to_pylist()[0]
+        return dict(zip(measures, row.values(), strict=True))
+
+
+def connect() -> Any:
+    """Open a DuckDB database in memory; what does not fit goes to a temporary folder, removed with it."""
+    import ibis
+
+    scratch = tempfile.TemporaryDirectory(prefix="wor_eval_", ignore_cleanup_errors=True)
+    backend = ibis.duckdb.connect(temp_directory=scratch.name, autoinstall_known_extensions=False)
+    backend.settings["enable_progress_bar"] = False
+    weakref.finalize(backend, scratch.cleanup)
+    return backend
+
+
+@contextmanager
+def refusing_damage(count_rejects: Callable[[], int] | None = None) -> Iterator[None]:
+    """Turn an error of DuckDB into `Unreadable`: its own message may hold a line of the file."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise Unreadable(
+            "not enough memory to read the table", "free memory, or room on the temporary disk"
+        ) from None
+    except duckdb.Error as error:
+        rejects = count_rejects() if count_rejects else 0
+        if rejects:
+            raise Unreadable(
+                "rows that do not have as many cells as the header, or a quotation mark that is not closed",
+                "put quotation marks around cells that hold the separator, and leave no remarks in the file",
+                rows=rejects,
+            ) from None
+        raise Unreadable(f"the file cannot be read ({type(error).__name__})", _DAMAGED) from None
+
+
+def receive_files(backend: Any, schema: TableSchema, paths: tuple[Path, ...], *, scratch: Path) -> Received:
+    """Open the files of one table.
+
+    Parameters
+    ----------
+    backend : ibis.backends.duckdb.Backend
+        Where to open them.
+    schema : TableSchema
+        What the table should hold.
+    paths : tuple of pathlib.Path
+        One file, or the parts of a Parquet folder.
+    scratch : pathlib.Path
+        Folder for a copy in UTF-8, needed as long as the rows are.
+
+    Returns
+    -------
+    Received
+        The rows.
+
+    Raises
+    ------
+    Unreadable
+        If there are several files, or the file cannot be read as a table.
+    """
+    parquet = [path.name.lower().endswith(".parquet") for path in paths]
+    parts = all(parquet) and all(path.parent.name == schema.name for path in paths)
+    if len(paths) > 1 and not parts:
+        names = ", ".join(sorted(path.name for path in paths))
+        raise Unreadable(f"several files for one table ({names})", "leave one of them in the folder")
+    if parquet[0]:
+        return _receive_parquet(backend, schema, paths)
+    return _receive_csv(backend, schema, paths[0], scratch)
+
+
+def _receive_parquet(backend: Any, schema: TableSchema, paths: tuple[Path, ...]) -> Received:
+    with refusing_damage():
+        rows = backend.read_parquet(
+            [glob.escape(str(p)) for p in paths], table_name=f"received_{schema.name}"
+        )
+    origin = paths[0].name if len(paths) == 1 else f"{schema.name}/ ({len(paths)} parts)"
+    return Received(rows=rows, header=tuple(rows.columns), origin=origin, notes=("Parquet",))
+
+
+def _receive_csv(backend: Any, schema: TableSchema, path: Path, scratch: Path) -> Received:
+    csv = open_csv(path, known=schema.columns, scratch=scratch)
+
+    def count_rejects() -> int:
+        name = f"rejects_{schema.name}"
+        rows = _csv_rows(backend, csv, name=name, count_rejects=True)
+        with refusing_damage():
+            rows.count().to_pyarrow()
+            return int(
+                backend.table(f"{name}_lines", database="temp.main").line.nunique().to_pyarrow().as_py()
+            )
+
+    return Received(
+        rows=_csv_rows(backend, csv, name=f"received_{schema.name}"),
+        header=csv.header,
+        origin=path.name,
+        notes=(f"separator {_MARKS[csv.separator]}", f"encoding {csv.encoding}"),
+        count_rejects=count_rejects,
+    )
+
+
+def _csv_rows(backend: Any, csv: CsvFile, *, name: str, count_rejects: bool = False) -> ibis.Table:
+    """Open a text file with every cell as text; columns are named by their position."""
+    rejects: dict[str, Any] = {
+        "ignore_errors": True,
+        "store_rejects": True,
+        "rejects_table": f"{name}_lines",
+        "rejects_scan": f"{name}_scans",
+    }
+    with refusing_damage():
+        return backend.read_csv(
+            glob.escape(str(csv.path)),
+            table_name=name,
+            columns={f"c{place}": "string" for place in range(len(csv.header))},
+            auto_detect=False,
+            header=True,
+            delim=csv.separator,
+            quote='"',
+            escape='"',
+            **(rejects if count_rejects else {}),
+        )
+
+
+def receive_frame(frame: pd.DataFrame, name: str) -> Received:
+    """Open a frame.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The frame; its index is left out.
+    name : str
+        Name of the table.
+
+    Returns
+    -------
+    Received
+        The rows.
+
+    Raises
+    ------
+    Unreadable
+        If it is not a frame, two columns have one name, or a column mixes kinds of values.
+    """
+    import ibis
+    import pandas as pd
+    import pyarrow as pa
+
+    if not isinstance(frame, pd.DataFrame):
+        raise Unreadable(f"not a frame but a {type(frame).__name__}", "give a pandas.DataFrame")
+    header = tuple(map(str, frame.columns))
+    if len(set(header)) < len(header):
+        raise Unreadable("two columns have the same name", "give every column its own name")
+    arrays, mixed = {}, []
+    for place, column in enumerate(header):
+        try:
+            cells = pa.array(frame.iloc[:, place], from_pandas=True)
+        except (pa.ArrowException, OverflowError):
+            mixed.append(column)
+            continue
+        arrays[f"c{place}"] = cells.cast("string") if pa.types.is_null(cells.type) else cells
+    if mixed:
+        raise Unreadable(
+            f"columns that mix kinds of values: {', '.join(mixed)}",
+            "give every column one type; ids are text",
+        )
+    return Received(rows=ibis.memtable(pa.table(arrays)), header=header, origin=name)

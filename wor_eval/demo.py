@@ -1,0 +1,67 @@
+"""The main job in one go: a synthetic study, its results, its reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from wor_eval.assets import asset
+from wor_eval.data.read import read_data
+from wor_eval.data.simulate import Scenario, simulate_study
+from wor_eval.report.results import save_results
+from wor_eval.report.site import render_site
+from wor_eval.run import run_study
+from wor_eval.study import read_study
+from wor_eval.whole import whole_folder
+
+STUDIES = ("before_after",)
+
+
+def run_demo(
+    folder: Path,
+    *,
+    persons: int = 20_000,
+    seed: int = 1,
+    scenario: Scenario = "effect",
+    progress: Callable[[str], None] = lambda step: None,
+) -> Path:
+    """Simulate persons, run every shipped study on them and render the reports.
+
+    Parameters
+    ----------
+    folder : Path
+        Where ``data/``, ``results/`` and the pages are made. An earlier demonstration there is replaced when
+        the new one is whole; anything else that stands there is not touched and is an error.
+    persons, seed, scenario
+        As in :func:`wor_eval.simulate_study`.
+    progress : callable
+        Told each step as it starts.
+
+    Returns
+    -------
+    Path
+        The index page.
+
+    Raises
+    ------
+    WorEvalError
+        The folder holds something else, or cannot be written.
+    """
+    earlier = (folder / "data" / "truth.csv").is_file()
+    with whole_folder(folder, replace=earlier) as place:
+        progress(f"[1/4] simulating {persons} persons, scenario {scenario}")
+        data_folder = simulate_study(
+            place / "data", persons=persons, seed=seed, scenario=scenario, format="parquet"
+        )
+        progress("[2/4] reading and checking the raw tables")
+        data = read_data(data_folder)
+        for name in STUDIES:
+            progress(f"[3/4] running study {name}")
+            plan = asset("analyses", f"{name}.toml")
+            results = run_study(data, read_study(plan), progress=lambda step: progress(f"      {step}"))
+            save_results(results, place / "results")
+        progress("[4/4] rendering the reports, in Dutch and English")
+        render_site(
+            STUDIES, results=place / "results", out=place, progress=lambda step: progress(f"      {step}")
+        )
+    return folder / "index.html"

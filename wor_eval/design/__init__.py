@@ -1,0 +1,1 @@
+"""Comparable persons: matching, weighting, balance."""

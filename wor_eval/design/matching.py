@@ -1,0 +1,260 @@
+"""From a cohort and a design to comparable persons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wor_eval.design.covariates import Covariates, build_covariates
+from wor_eval.design.entropy import entropy_balance
+from wor_eval.design.line import caliper_width, wider_calipers
+from wor_eval.design.mahalanobis import nearest_mahalanobis
+from wor_eval.design.matched import MatchedCohort
+from wor_eval.design.nearest import nearest_on_score
+from wor_eval.design.optimal import optimal_full, optimal_pairs
+from wor_eval.design.propensity import fit_propensity
+from wor_eval.design.sets import Sets, set_members
+from wor_eval.design.strata import exact_codes, exact_sets
+from wor_eval.design.weighting import propensity_weights
+from wor_eval.errors import DesignError
+from wor_eval.study import Design, Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wor_eval.cohort.build import Cohort
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+_WEIGHTED = ("ipw", "overlap", "entropy")
+_ONE_ENTRY = (*_WEIGHTED, "full", "exact")
+Matcher = Callable[[Ints], Sets]
+
+
+def match_cohort(
+    cohort: Cohort, study: Study, *, design: Design | None = None, outcome: str
+) -> MatchedCohort:
+    """Make comparison persons comparable to the referred.
+
+    Referred and comparison persons always meet within the calendar month of their index date and within the
+    plan's exact strata. Pair matching goes month by month, first month first; without replacement a person who has
+    served in one month serves in no other. Full and exact matching and weighting use each comparison person at
+    one entry date, drawn with the seed of the plan.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Both arms.
+    study : Study
+        The plan: windows, seed.
+    design : Design, optional
+        Another design than the plan's.
+    outcome : str
+        The outcome whose history counts.
+
+    Returns
+    -------
+    MatchedCohort
+        Sets and weights; the estimand is the ATT over the referred that found a comparison, or the effect in
+        the overlap.
+
+    Raises
+    ------
+    DesignError
+        No comparison persons, unusable covariates, or a caliper that leaves nobody (the message says what share
+        of the referred each wider caliper would keep).
+    EstimationError
+        The propensity model cannot be fitted: a covariate is constant, a combination of others, or separates
+        the arms; it is named.
+    """
+    chosen = design or study.design
+    if chosen is None:
+        raise DesignError("the plan has no [design]")
+    arm = (cohort.persons["arm"] == "referred").to_numpy()
+    if arm.all() or not arm.any():
+        raise DesignError("a design needs referred and comparison persons: set cohort.entries in the plan")
+    covariates = build_covariates(cohort, study, chosen, outcome=outcome)
+    used = _one_entry(cohort, seed=study.seed) if chosen.method in _ONE_ENTRY else np.ones(arm.size, bool)
+    score, linear = _propensity(covariates, arm, used)
+    if chosen.method in _WEIGHTED:
+        sets, dropped = _weighted(cohort, covariates, used, (chosen, score))
+    else:
+        sets, dropped = _in_sets(cohort, covariates, used, (chosen, linear, study.seed))
+    return MatchedCohort(
+        cohort=cohort,
+        design=chosen,
+        estimand="overlap" if chosen.method == "overlap" else "att",
+        sets=sets,
+        covariates=covariates,
+        score=score,
+        dropped=dropped,
+    )
+
+
+def _one_entry(cohort: Cohort, *, seed: int) -> NDArray[np.bool_]:
+    """Keep all referred units and one random entry of each comparison person."""
+    persons = cohort.persons
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(persons))
+    first = ~persons["person_id"].iloc[order].where(persons["arm"].iloc[order] == "comparison").duplicated()
+    kept = np.zeros(len(persons), dtype=bool)
+    kept[order] = first.to_numpy()
+    kept[(persons["arm"] == "referred").to_numpy()] = True
+    return kept
+
+
+def _propensity(
+    covariates: Covariates, arm: NDArray[np.bool_], used: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    fit = fit_propensity(covariates.matrix[used], arm[used], names=covariates.names)
+    score, linear = np.full(arm.size, np.nan), np.full(arm.size, np.nan)
+    score[used], linear[used] = fit.score, fit.linear
+    return score, linear
+
+
+def _months(cohort: Cohort) -> Ints:
+    """Give each unit the number of the calendar month of its index date."""
+    month = cohort.persons["index_on"].to_numpy().astype("datetime64[M]").astype(np.int64)
+    return np.unique(month, return_inverse=True)[1].astype(np.int64)
+
+
+def _strata(cohort: Cohort, design: Design) -> Ints:
+    """Give each unit the number of its exact stratum: the plan's columns and the calendar month."""
+    missing = [name for name in design.exact if name not in cohort.persons.columns]
+    if missing:
+        raise DesignError(f"exact strata that the cohort does not have: {', '.join(missing)}")
+    columns = {name: cohort.persons[name].astype(str).to_numpy() for name in design.exact}
+    return exact_codes({**columns, "month": _months(cohort)}).astype(np.int64)
+
+
+def _in_sets(
+    cohort: Cohort, covariates: Covariates, used: NDArray[np.bool_], how: tuple[Design, Floats, int]
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Match within strata, and give ``unit, set_id, weight`` with the number of referred dropped by reason."""
+    import pandas as pd
+
+    design, linear, seed = how
+    strata = _strata(cohort, design)
+    arm = (cohort.persons["arm"] == "referred").to_numpy()
+    matcher = _matcher(design, covariates, (arm, linear, strata), seed)
+    frames: list[pd.DataFrame] = []
+    dropped: dict[str, int] = {}
+    n_sets = 0
+    for rows in _rounds(cohort, design, used, frames):
+        if not arm[rows].any():
+            continue
+        if arm[rows].all():
+            dropped["no_comparison"] = dropped.get("no_comparison", 0) + rows.size
+            continue
+        sets = matcher(rows)
+        members = set_members(sets)
+        frames.append(
+            pd.DataFrame(
+                {"unit": rows[members.person], "set_id": members.set_id + n_sets, "weight": members.weight}
+            )
+        )
+        n_sets += sets.n_sets
+        for reason, who in sets.dropped.items():
+            dropped[reason] = dropped.get(reason, 0) + len(who)
+    if n_sets == 0:
+        raise _nobody(design, linear[used], arm[used], strata[used])
+    return pd.concat(frames, ignore_index=True), dropped
+
+
+def _rounds(
+    cohort: Cohort, design: Design, used: NDArray[np.bool_], frames: list[pd.DataFrame]
+) -> Iterator[Ints]:
+    """Give the units to match together: month by month without those who served before, or all at once."""
+    if design.replacement or design.method in _ONE_ENTRY:
+        yield np.flatnonzero(used).astype(np.int64)
+        return
+    month = _months(cohort)
+    person = cohort.persons["person_id"].astype("category").cat.codes.to_numpy()
+    served = np.zeros(person.max() + 1, dtype=bool)
+    comparison = (cohort.persons["arm"] == "comparison").to_numpy()
+    by_month = np.argsort(month, kind="stable")
+    for rows in np.split(by_month, np.flatnonzero(np.diff(month[by_month])) + 1):
+        yield rows[~(served[person[rows]] & comparison[rows])].astype(np.int64)
+        if frames:
+            last = frames[-1]["unit"].to_numpy()
+            served[person[last[comparison[last]]]] = True
+
+
+def _matcher(
+    design: Design, covariates: Covariates, known: tuple[NDArray[np.bool_], Floats, Ints], seed: int
+) -> Matcher:
+    """Give the function that matches some units."""
+    arm, linear, strata = known
+    caliper = None
+    if design.caliper is not None and design.method in ("nearest", "optimal"):
+        seen = ~np.isnan(linear)
+        caliper = caliper_width(linear[seen], arm[seen], sd=design.caliper, definition=design.caliper_sd)
+    if design.method == "nearest":
+        return lambda rows: nearest_on_score(
+            linear[rows],
+            arm[rows],
+            strata=_dense(strata[rows]),
+            ratio=design.ratio,
+            replacement=design.replacement,
+            order=design.order,
+            caliper=caliper,
+            seed=seed,
+        )
+    if design.method == "mahalanobis":
+        return lambda rows: nearest_mahalanobis(
+            covariates.matrix[rows],
+            arm[rows],
+            names=covariates.names,
+            strata=_dense(strata[rows]),
+            ratio=design.ratio,
+            replacement=design.replacement,
+            order=design.order,
+            seed=seed,
+        )
+    if design.method == "optimal":
+        return lambda rows: optimal_pairs(
+            linear[rows], arm[rows], strata=_dense(strata[rows]), ratio=design.ratio, caliper=caliper
+        )
+    if design.method == "full":
+        return lambda rows: optimal_full(linear[rows], arm[rows], strata=_dense(strata[rows]))
+    return lambda rows: exact_sets(_dense(strata[rows]), arm[rows])
+
+
+def _dense(codes: Ints) -> Ints:
+    return np.unique(codes, return_inverse=True)[1].astype(np.int64)
+
+
+def _nobody(design: Design, linear: Floats, arm: NDArray[np.bool_], strata: Ints) -> DesignError:
+    """Say what share of the referred each wider caliper would keep."""
+    if design.caliper is None:
+        return DesignError("no referred person has anybody to compare with in the same stratum")
+    width = caliper_width(linear, arm, sd=design.caliper, definition=design.caliper_sd)
+    reach = wider_calipers(linear, arm, caliper=width, strata=_dense(strata))
+    return DesignError(
+        f"a caliper of {design.caliper} SD leaves no referred person with a comparison",
+        problems=[f"{r.width / width * design.caliper:.2f} SD would keep {r.share:.0%}" for r in reach],
+    )
+
+
+def _weighted(
+    cohort: Cohort, covariates: Covariates, used: NDArray[np.bool_], how: tuple[Design, Floats]
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Weight the comparison persons; each person is a set."""
+    import pandas as pd
+
+    design, score = how
+    rows = np.flatnonzero(used)
+    arm = (cohort.persons["arm"] == "referred").to_numpy()[rows]
+    if design.method == "entropy":
+        weight = entropy_balance(covariates.matrix[rows], arm, names=covariates.names).weights
+    else:
+        kinds: dict[str, Literal["att", "overlap"]] = {"ipw": "att", "overlap": "overlap"}
+        weight = propensity_weights(score[rows], arm, kind=kinds[design.method])
+    weight = weight.copy()
+    weight[~arm] *= weight[arm].sum() / weight[~arm].sum()
+    person = cohort.persons["person_id"].iloc[rows].astype("category").cat.codes.to_numpy()
+    frame = pd.DataFrame({"unit": rows, "set_id": person, "weight": weight})
+    return frame[frame["weight"] > 0].reset_index(drop=True), {}

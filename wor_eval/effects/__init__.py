@@ -1,0 +1,1 @@
+"""Effects with their uncertainty, and the checks beside them."""

@@ -1,0 +1,1 @@
+"""What leaves: results, tables, figures, rendered reports."""

@@ -1,0 +1,137 @@
+"""What may leave the building: small cells, dominance and differencing are handled when results are saved.
+
+The rules are those that Statistics Netherlands (CBS) works with, as settings of the plan. Which columns of a
+results table count persons, which are hidden with them and which parts add up to a total stands in
+``data_dictionary/results/``. A hidden value is missing and its row says ``suppressed``; it is never a code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from wor_eval.study import Disclosure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DisclosureRule:
+    """How one results table is protected.
+
+    Attributes
+    ----------
+    persons : tuple of str
+        Columns that count the persons behind a row.
+    hides : tuple of str
+        Columns hidden with a row, besides the counts themselves.
+    group : tuple of str
+        Columns that name the blocks within which parts add up.
+    adds_up : tuple of str
+        Columns whose levels add up to a total, so that one hidden part could be found by subtraction.
+    total : mapping of str to str
+        The level of such a column that holds the total; a column without one adds up to a known number.
+    dominance : str, optional
+        Column with the share of the largest contributor; it is used and never saved.
+    parameters : int, optional
+        Parameters of the model behind a row, taken from its persons for the degrees of freedom.
+    """
+
+    persons: tuple[str, ...]
+    hides: tuple[str, ...]
+    group: tuple[str, ...] = ()
+    adds_up: tuple[str, ...] = ()
+    total: Mapping[str, str] = field(default_factory=dict)
+    dominance: str | None = None
+    parameters: int | None = None
+
+
+def disclosure_rule(content: Mapping[str, Any]) -> DisclosureRule:
+    """Read the ``disclosure`` part of a results descriptor."""
+    lists = {key: tuple(content.get(key, ())) for key in ("persons", "hides", "group", "adds_up")}
+    return DisclosureRule(
+        **lists,
+        total=dict(content.get("total", {})),
+        dominance=content.get("dominance"),
+        parameters=content.get("parameters"),
+    )
+
+
+def suppress(frame: pd.DataFrame, rule: DisclosureRule, settings: Disclosure) -> pd.DataFrame:
+    """Hide what may not be published.
+
+    A row is hidden when the number of persons in it is between 1 and ``settings.min_persons`` - 1, when one
+    contributor has more than ``settings.max_share`` of its total, or when its model has fewer than
+    ``settings.min_df`` degrees of freedom. Where exactly one part of a total is hidden, the smallest other
+    part (or the total) is hidden with it, until no single part stands alone.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A results table.
+    rule : DisclosureRule
+        How this table is protected.
+    settings : Disclosure
+        The limits of the plan.
+
+    Returns
+    -------
+    DataFrame
+        The table with hidden values missing and a column ``suppressed``.
+    """
+    hidden = _primary(frame, rule, settings)
+    hidden = _complementary(frame, rule, hidden)
+    columns = [column for column in (*rule.persons, *rule.hides) if column in frame.columns]
+    out = frame.drop(columns=[rule.dominance] if rule.dominance in frame.columns else [])
+    for column in columns:
+        if hidden.any():
+            out = out.assign(**{column: out[column].astype(_nullable(out[column])).mask(hidden)})
+    return out.assign(suppressed=hidden)
+
+
+def _nullable(values: pd.Series[Any]) -> str:
+    """Give a type that can miss values; counts stay whole numbers."""
+    return "Int64" if values.dtype.kind in "iu" else str(values.dtype)
+
+
+def _primary(frame: pd.DataFrame, rule: DisclosureRule, settings: Disclosure) -> NDArray[np.bool_]:
+    hidden = np.zeros(len(frame), dtype=bool)
+    for column in rule.persons:
+        count = frame[column].to_numpy(dtype=float)
+        hidden |= (count > 0) & (count < settings.min_persons)
+    if rule.dominance in frame.columns:
+        hidden |= frame[rule.dominance].to_numpy(dtype=float) > settings.max_share
+    if rule.parameters is not None:
+        persons = frame[list(rule.persons)].sum(axis=1).to_numpy(dtype=float)
+        hidden |= persons - rule.parameters < settings.min_df
+    return hidden
+
+
+def _complementary(frame: pd.DataFrame, rule: DisclosureRule, hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Hide a second part wherever a first one could be found by subtraction, until nothing changes."""
+    hidden = hidden.copy()
+    size = frame[list(rule.persons)].sum(axis=1).to_numpy(dtype=float)
+    changed = bool(rule.adds_up) and bool(hidden.any())
+    while changed:
+        changed = False
+        for column in rule.adds_up:
+            for line in _lines(frame, rule, column):
+                open_parts = line[~hidden[line]]
+                if hidden[line].sum() == 1 and len(open_parts):
+                    hidden[open_parts[np.argmin(size[open_parts])]] = True
+                    changed = True
+    return hidden
+
+
+def _lines(frame: pd.DataFrame, rule: DisclosureRule, column: str) -> list[NDArray[np.intp]]:
+    """Give the rows of each line in which the levels of ``column`` add up."""
+    fixed = [*rule.group, *(other for other in rule.adds_up if other != column)]
+    if not fixed:
+        return [np.arange(len(frame))]
+    grouped = frame.groupby(fixed, sort=False, dropna=False, observed=True).indices
+    return [np.sort(rows) for rows in grouped.values()]

@@ -1,0 +1,229 @@
+"""The results of one study: tables and a manifest, saved after suppression and read back by the reports."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from wor_eval.assets import asset
+from wor_eval.errors import WorEvalError
+from wor_eval.report.disclosure import DisclosureRule, disclosure_rule, suppress
+from wor_eval.study import Lang, Study, study_plan
+from wor_eval.whole import whole_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RESULTS_VARIABLE: Final = "WOR_EVAL_RESULTS"
+_VERSIONED: Final = ("numpy", "scipy", "pandas", "statsmodels", "lifelines", "duckdb", "ibis-framework")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableDescription:
+    """What a results table holds, as ``data_dictionary/results/`` says."""
+
+    name: str
+    columns: tuple[str, ...]
+    labels: Mapping[str, Mapping[str, str]]
+    rule: DisclosureRule
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Results:
+    """All results of one study.
+
+    Attributes
+    ----------
+    study : Study
+        The plan that was carried out.
+    tables : mapping of str to DataFrame
+        The results, as ``data_dictionary/results/`` describes them.
+    manifest : mapping
+        Digests, seed, versions, and what was hidden.
+    lang : {"nl", "en"}
+        Language in which tables, figures and words speak.
+    """
+
+    study: Study
+    tables: Mapping[str, pd.DataFrame]
+    manifest: Mapping[str, Any]
+    lang: Lang = "en"
+
+    def __repr__(self) -> str:
+        return f"Results({self.study.name}: {', '.join(self.tables)})"
+
+    def in_(self, lang: Lang) -> Results:
+        """Give the same results, speaking another language."""
+        return replace(self, lang=lang)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Give one table.
+
+        Raises
+        ------
+        WorEvalError
+            These results have no such table.
+        """
+        if name not in self.tables:
+            raise WorEvalError(f"results {self.study.name} have no table {name}: {', '.join(self.tables)}")
+        return self.tables[name]
+
+
+def describe_table(name: str) -> TableDescription:
+    """Read the description of a results table.
+
+    Raises
+    ------
+    WorEvalError
+        ``data_dictionary/results/`` does not describe the table.
+    """
+    path = asset("data_dictionary", "results", f"{name}.yaml")
+    if not path.is_file():
+        raise WorEvalError(f"results table {name} is not described in data_dictionary/results")
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return TableDescription(
+        name=name,
+        columns=tuple(field["name"] for field in content["fields"]),
+        labels={field["name"]: field["label"] for field in content["fields"]},
+        rule=disclosure_rule(content["disclosure"]),
+    )
+
+
+def save_results(results: Results, folder: Path | str, *, replace: bool = False) -> Path:
+    """Save results after suppression, whole or not at all.
+
+    Parameters
+    ----------
+    results : Results
+        As the run gave them: nothing is hidden yet.
+    folder : Path or str
+        Where the results of all studies stand; this study gets a folder with its name.
+    replace : bool
+        Whether an older result that differs may be replaced. The same result is left as it is.
+
+    Returns
+    -------
+    Path
+        The folder of this study: one CSV per table, and ``manifest.json``.
+
+    Raises
+    ------
+    WorEvalError
+        An older, different result stands there, a table is not described, or nothing can be written.
+    """
+    target = Path(folder) / results.study.name
+    texts = {name: _protected_csv(results, name) for name in results.tables}
+    files = {f"{name}.csv": text for name, (text, _) in texts.items()}
+    hidden = {name: count for name, (_, count) in texts.items()}
+    files["manifest.json"] = _manifest_text(results, files, hidden)
+    if _stands_already(target, files):
+        return target
+    if target.exists() and not replace:
+        raise WorEvalError(
+            f"{target} holds an older result of other data, another plan or another version: "
+            "add --replace, or name another folder"
+        )
+    with whole_folder(target, replace=replace) as temporary:
+        for name, text in files.items():
+            (temporary / name).write_text(text, encoding="utf-8", newline="\n")
+    return target
+
+
+def _stands_already(target: Path, files: Mapping[str, str]) -> bool:
+    return all(
+        (target / name).is_file() and (target / name).read_text(encoding="utf-8") == text
+        for name, text in files.items()
+    )
+
+
+def _protected_csv(results: Results, name: str) -> tuple[str, int]:
+    """Give a table as CSV after suppression, and how many rows were hidden."""
+    description = describe_table(name)
+    frame = suppress(results.tables[name], description.rule, results.study.disclosure)
+    unknown = set(frame.columns) ^ set(description.columns)
+    if unknown:
+        raise WorEvalError(
+            f"results table {name} is not as data_dictionary/results describes it",
+            problems=sorted(unknown),
+        )
+    text = frame[list(description.columns)].to_csv(index=False, float_format="%.10g", lineterminator="\n")
+    return text, int(frame["suppressed"].sum())
+
+
+def _manifest_text(results: Results, files: Mapping[str, str], hidden: Mapping[str, int]) -> str:
+    content = {
+        **results.manifest,
+        "plan": results.study.model_dump(mode="json"),
+        "plan_digest": results.study.digest,
+        "seed": results.study.seed,
+        "versions": _versions(),
+        "files": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()},
+        "rows_suppressed": dict(hidden),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _versions() -> dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    found = {name: version(name) for name in _VERSIONED}
+    return {"wor_eval": version("wor-eval"), "python": platform.python_version(), **found}
+
+
+def load_results(study: str, *, lang: Lang = "en", folder: Path | str | None = None) -> Results:
+    """Read the saved results of a study.
+
+    Parameters
+    ----------
+    study : str
+        Name of the study.
+    lang : {"nl", "en"}
+        Language in which tables, figures and words speak.
+    folder : Path or str, optional
+        Where the results of all studies stand. Without it, the folder that ``wor-eval report`` names, else
+        the nearest ``results`` folder above the working directory.
+
+    Returns
+    -------
+    Results
+        The saved tables and manifest.
+
+    Raises
+    ------
+    WorEvalError
+        There are no such results, or they are not whole.
+    """
+    import pandas as pd
+
+    place = _find(study, folder)
+    manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
+    names = [Path(name).stem for name in manifest["files"]]
+    missing = [name for name in names if not (place / f"{name}.csv").is_file()]
+    if missing:
+        raise WorEvalError(f"results {study} are not whole: run the study again", problems=missing)
+    tables = {name: pd.read_csv(place / f"{name}.csv", dtype=_text_columns(name)) for name in names}
+    return Results(study=study_plan(manifest["plan"]), tables=tables, manifest=manifest, lang=lang)
+
+
+def _text_columns(name: str) -> dict[str, str]:
+    """Columns that hold text also where they look like numbers."""
+    content = yaml.safe_load(asset("data_dictionary", "results", f"{name}.yaml").read_text(encoding="utf-8"))
+    return {field["name"]: "str" for field in content["fields"] if field["type"] == "string"}
+
+
+def _find(study: str, folder: Path | str | None) -> Path:
+    named = folder or os.environ.get(RESULTS_VARIABLE)
+    above = (Path.cwd(), *Path.cwd().parents)
+    places = [Path(named)] if named else [folder / "results" for folder in above]
+    for place in places:
+        if (place / study / "manifest.json").is_file():
+            return place / study
+    raise WorEvalError(f"there are no results of study {study}: run `wor-eval run` first")

@@ -1,0 +1,275 @@
+"""Sentences in a report that follow from the results, in Dutch and English."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from wor_eval.effects.estimate import ALL_BANDS, Estimate
+from wor_eval.errors import WorEvalError
+from wor_eval.language import day, interval, listing, number, p_value, percent
+from wor_eval.report.results import Results
+from wor_eval.report.terms import term
+from wor_eval.study import Lang
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Verdict = Literal["no_fall", "explained", "beyond", "unknown"]
+HEADLINE_METHOD = "gee_poisson"
+EXPECTED_METHODS = ("same_course", "own_earlier_year")
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A piece of running text that shows itself as Markdown."""
+
+    text: str
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def title(results: Results) -> Prose:
+    """Give the title of the study."""
+    return Prose(results.study.title.in_(results.lang))
+
+
+def question(results: Results) -> Prose:
+    """Give the question of the study."""
+    return Prose(results.study.question.in_(results.lang))
+
+
+def estimate(
+    results: Results, *, contrast: str, age_band: str, method: str, scale: Literal["ratio", "difference"]
+) -> Estimate | None:
+    """Give one effect of the results, or None where it was hidden.
+
+    Raises
+    ------
+    WorEvalError
+        The results hold no such effect.
+    """
+    frame = results.table("effects")
+    rows = frame[
+        (frame["contrast"] == contrast)
+        & (frame["age_band"] == age_band)
+        & (frame["method"] == method)
+        & (frame["scale"] == scale)
+    ]
+    if len(rows) != 1:
+        raise WorEvalError(f"{len(rows)} effects fit {contrast}, {age_band}, {method}, {scale}")
+    row = rows.iloc[0].to_dict()
+    if row.pop("suppressed"):
+        return None
+    return Estimate(**row)
+
+
+def headline(results: Results) -> Prose:
+    """Say what the headline contrast shows, overall and by age band."""
+    lang, contrast = results.lang, results.study.headline.contrast
+    ratio = estimate(results, contrast=contrast, age_band=ALL_BANDS, method=HEADLINE_METHOD, scale="ratio")
+    difference = estimate(results, contrast=contrast, age_band=ALL_BANDS, method="robust", scale="difference")
+    if ratio is None or difference is None:
+        return Prose(_HIDDEN[lang])
+    parts = [_overall(ratio, difference, lang)]
+    bands = [
+        estimate(results, contrast=contrast, age_band=band, method=HEADLINE_METHOD, scale="ratio")
+        for band in results.study.cohort.band_names
+    ]
+    parts += [_band(found, lang) for found in bands if found is not None]
+    return Prose(" ".join(parts))
+
+
+_HIDDEN = {
+    "nl": "De uitkomst is niet te publiceren: er staan te weinig personen achter.",
+    "en": "The result cannot be published: too few persons stand behind it.",
+}
+
+
+def _overall(ratio: Estimate, difference: Estimate, lang: Lang) -> str:
+    size = number(abs(difference.estimate), 1, lang=lang)
+    limits = interval(difference.conf_low, difference.conf_high, 1, lang=lang)
+    if lang == "nl":
+        says = {
+            "lower": f"In het jaar na de verwijzing waren er {size} contacten per persoon per jaar minder",
+            "higher": f"In het jaar na de verwijzing waren er {size} contacten per persoon per jaar meer",
+            "unclear": "Tussen het jaar voor en het jaar na de verwijzing is geen duidelijk verschil te zien",
+        }[difference.direction]
+        return f"{says} (95%-BI {limits}). Verhouding erna tot ervoor: {ratio.text(lang)}."
+    says = {
+        "lower": f"In the year after referral there were {size} fewer contacts per person per year",
+        "higher": f"In the year after referral there were {size} more contacts per person per year",
+        "unclear": "There is no clear difference between the year before and the year after referral",
+    }[difference.direction]
+    return f"{says} (95% CI {limits}). Ratio of after to before: {ratio.text(lang)}."
+
+
+def _band(found: Estimate, lang: Lang) -> str:
+    change = percent(abs(found.estimate - 1), lang=lang)
+    if lang == "nl":
+        words = {"lower": f"{change} lager", "higher": f"{change} hoger", "unclear": "niet duidelijk anders"}
+        return f"Bij {age_words(found.age_band, lang)} was dat {words[found.direction]}: {found.text(lang)}."
+    words = {"lower": f"{change} lower", "higher": f"{change} higher", "unclear": "not clearly different"}
+    return f"At {age_words(found.age_band, lang)} it was {words[found.direction]}: {found.text(lang)}."
+
+
+def age_words(age_band: str, lang: Lang) -> str:
+    """Write an age band as in a sentence: ``18-64 jaar``, ``65 jaar en ouder``."""
+    if age_band.endswith("+"):
+        low = age_band.rstrip("+")
+        return f"{low} jaar en ouder" if lang == "nl" else f"{low} and over"
+    return f"{age_band} jaar" if lang == "nl" else f"age {age_band}"
+
+
+def verdict(results: Results, *, age_band: str = ALL_BANDS) -> Verdict:
+    """Tell whether regression to the mean alone produces the change that was seen.
+
+    The observed change is held against the change expected with no effect from persons who were not referred
+    and had the same course before; where there are none, from the own earlier year. ``no_fall``: the rate did
+    not fall. ``explained``: it fell, and no further than expected with no effect (the interval of the
+    difference covers zero or lies above it). ``beyond``: it fell further. ``unknown``: hidden or not estimated.
+
+    Parameters
+    ----------
+    results : Results
+        With the table ``regression_to_mean``.
+    age_band : str
+        An age band, or ``all``.
+
+    Returns
+    -------
+    {"no_fall", "explained", "beyond", "unknown"}
+        The verdict.
+    """
+    row = _expected_row(results, age_band)
+    if row is None:
+        return "unknown"
+    if row["observed"] >= 0:
+        return "no_fall"
+    return "beyond" if row["conf_high"] < 0 else "explained"
+
+
+def _expected_row(results: Results, age_band: str) -> pd.Series[Any] | None:
+    if "regression_to_mean" not in results.tables:
+        return None
+    frame = results.table("regression_to_mean")
+    rows = frame[(frame["age_band"] == age_band) & ~frame["suppressed"]].set_index("method", drop=False)
+    usable = [method for method in EXPECTED_METHODS if method in rows.index]
+    return rows.loc[usable[0]] if usable else None
+
+
+def regression_to_mean(results: Results, *, age_band: str = ALL_BANDS) -> Prose:
+    """Say what part of the change regression to the mean produces by itself."""
+    lang = results.lang
+    said = verdict(results, age_band=age_band)
+    row = _expected_row(results, age_band)
+    if row is None:
+        return Prose(_UNKNOWN[lang])
+    fall = number(abs(row["observed"]), 1, lang=lang)
+    expected = number(abs(min(row["expected"], 0)), 1, lang=lang)
+    rest = interval(row["conf_low"], row["conf_high"], 1, lang=lang)
+    return Prose(_SAYS[said, lang].format(fall=fall, expected=expected, rest=rest))
+
+
+_UNKNOWN = {
+    "nl": "Wat regressie naar het gemiddelde bijdraagt, is met deze gegevens niet te zeggen.",
+    "en": "What regression to the mean contributes cannot be said with these data.",
+}
+_SAYS: dict[tuple[Verdict, Lang], str] = {
+    ("explained", "nl"): (
+        "**De daling is wat regressie naar het gemiddelde alleen al geeft.** Mensen worden verwezen als het "
+        "slecht gaat; daarna daalt het aantal contacten vanzelf. Zonder enig effect was een daling van "
+        "{expected} contacten per persoonsjaar te verwachten; gezien is {fall}. Het verschil daartussen is niet "
+        "van nul of van een stijging te onderscheiden (95%-BI {rest}). Uit deze vergelijking volgt dus niet dat "
+        "Welzijn op Recept het aantal contacten verlaagt."
+    ),
+    ("explained", "en"): (
+        "**The fall is what regression to the mean alone produces.** Persons are referred when things are bad; "
+        "after that their contacts fall by themselves. With no effect at all a fall of {expected} contacts per "
+        "person-year was to be expected; {fall} was seen. The difference between the two cannot be told from "
+        "zero or from a rise (95% CI {rest}). So it does not follow from this comparison that Welzijn op Recept "
+        "lowers the number of contacts."
+    ),
+    ("beyond", "nl"): (
+        "**De daling is groter dan regressie naar het gemiddelde alleen geeft.** Zonder effect was een daling "
+        "van {expected} contacten per persoonsjaar te verwachten; gezien is {fall}. Het deel dat overblijft is "
+        "van nul te onderscheiden (95%-BI {rest}). Of Welzijn op Recept de oorzaak is, vraagt een vergelijking "
+        "met vergelijkbare mensen die niet zijn verwezen."
+    ),
+    ("beyond", "en"): (
+        "**The fall is larger than regression to the mean alone produces.** With no effect a fall of {expected} "
+        "contacts per person-year was to be expected; {fall} was seen. The part that is left can be told from "
+        "zero (95% CI {rest}). Whether Welzijn op Recept is the cause calls for a comparison with comparable "
+        "persons who were not referred."
+    ),
+    ("no_fall", "nl"): (
+        "**Er is geen daling om te verklaren.** De contactfrequentie was na de verwijzing niet lager dan ervoor."
+    ),
+    ("no_fall", "en"): (
+        "**There is no fall to explain.** The rate after referral was not lower than before it."
+    ),
+}
+
+
+def methods_disagree(results: Results) -> Prose:
+    """Say how far the ways to foretell the change lie apart, for all ages together."""
+    frame, lang = results.table("regression_to_mean"), results.lang
+    rows = frame[(frame["age_band"] == ALL_BANDS) & ~frame["suppressed"]]
+    told = [f"{term(r['method'], lang)} {number(r['expected'], 1, lang=lang)}" for _, r in rows.iterrows()]
+    if lang == "nl":
+        return Prose(
+            f"De verwachte verandering zonder effect is per methode, in contacten per persoonsjaar: "
+            f"{listing(told, lang=lang)}. De methoden verschillen omdat aantallen contacten scheef verdeeld zijn "
+            "en omdat zij de verwijzing verschillend opvatten: de eerste kijkt naar het hele verloop ervoor, "
+            "de tweede naar het eigen eerdere niveau, de andere alleen naar het aantal in één jaar."
+        )
+    return Prose(
+        f"The change expected with no effect is, by method and in contacts per person-year: "
+        f"{listing(told, lang=lang)}. The methods differ because counts of contacts are skewed and because they "
+        "take referral differently: the first looks at the whole course before, the second at the own earlier "
+        "level, the others only at the count in one year."
+    )
+
+
+def interaction(results: Results) -> Prose:
+    """Say whether the effect differs between the age bands."""
+    lang, frame = results.lang, results.table("interaction")
+    rows = frame[~frame["suppressed"] & (frame["method"] == HEADLINE_METHOD)]
+    if rows.empty:
+        return Prose(_HIDDEN[lang])
+    p = float(rows.iloc[0]["p_value"])
+    told = p_value(p, lang=lang)
+    if lang == "nl":
+        clear = "verschilt" if p < 0.05 else "verschilt niet aantoonbaar"
+        return Prose(f"De verhouding {clear} tussen de leeftijdsgroepen (toets op interactie: p = {told}).")
+    clear = "differs" if p < 0.05 else "does not demonstrably differ"
+    return Prose(f"The ratio {clear} between the age bands (test of interaction: p = {told}).")
+
+
+def assumptions(results: Results) -> Prose:
+    """List the assumptions of the plan with their basis and how much hangs on them."""
+    lang = results.lang
+    weight = {
+        "nl": {"low": "klein", "moderate": "matig", "high": "groot"},
+        "en": {"low": "low", "moderate": "moderate", "high": "high"},
+    }[lang]
+    impact = "Gewicht" if lang == "nl" else "Impact"
+    return Prose(
+        "\n".join(
+            f"- {a.text.in_(lang)} *{a.basis.in_(lang)}* {impact}: {weight[a.impact]}."
+            for a in results.study.assumptions
+        )
+    )
+
+
+def period(results: Results) -> Prose:
+    """Say over which period the data run."""
+    from datetime import date
+
+    first, last = (date.fromisoformat(text) for text in results.manifest["observed"])
+    to = "tot en met" if results.lang == "nl" else "to"
+    return Prose(f"{day(first, lang=results.lang)} {to} {day(last, lang=results.lang)}")

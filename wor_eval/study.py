@@ -1,0 +1,323 @@
+"""The plan of one study: what is asked, who is in, which windows, which outcomes, which effects.
+
+A plan is data. It is read from TOML, checked as a whole (every mistake at once), digested into the manifest
+of the results and printed in the report. Nothing in it is executed.
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from wor_eval.errors import StudyError
+
+Lang = Literal["nl", "en"]
+Days = tuple[int, int]
+
+
+class _Plan(BaseModel):
+    """A part of a plan: frozen, with no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Text(_Plan):
+    """One text in both languages of the package."""
+
+    nl: str
+    en: str
+
+    def in_(self, lang: Lang) -> str:
+        """Give the text in one language."""
+        return self.nl if lang == "nl" else self.en
+
+
+class Rule(_Plan):
+    """A rule that a person must meet to be in the cohort.
+
+    ``column`` is a column of the cohort's persons: a column of ``persons``, ``age``, ``practice_id``, or
+    ``days_<window>``, the days of a window in which the person was observed.
+    """
+
+    column: str
+    at_least: float | None = None
+    at_most: float | None = None
+    one_of: tuple[str, ...] | None = None
+    reason: Text
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.at_least is None and self.at_most is None and self.one_of is None:
+            raise ValueError("a rule needs at_least, at_most or one_of")
+        return self
+
+
+class CohortPlan(_Plan):
+    """Who is in: the index date, the study period, the age bands, the rules."""
+
+    index: Literal["referrals.referred_on"] = "referrals.referred_on"
+    referred_from: date | None = None
+    referred_until: date | None = None
+    observed_from: date | None = None
+    observed_until: date | None = None
+    bands: tuple[int, ...] = (18, 65)
+    entries: Annotated[int, Field(ge=0)] = 0
+    include: tuple[Rule, ...] = ()
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.bands or list(self.bands) != sorted(set(self.bands)) or self.bands[0] < 0:
+            raise ValueError("bands must be rising ages, the lower limit of each band")
+        for first, last in (
+            (self.referred_from, self.referred_until),
+            (self.observed_from, self.observed_until),
+        ):
+            if first and last and first > last:
+                raise ValueError(f"the period {first} to {last} ends before it starts")
+        return self
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """The age bands by name: ``18-64`` and ``65+`` for limits 18 and 65."""
+        closed = [f"{low}-{high - 1}" for low, high in zip(self.bands, self.bands[1:], strict=False)]
+        return (*closed, f"{self.bands[-1]}+")
+
+
+class Windows(_Plan):
+    """Windows of observation, in days from the index date, both ends included."""
+
+    placebo: Days | None = None
+    before: Days
+    after: Days
+    months: Days | None = None
+    quarters: Annotated[int, Field(ge=0)] = 0
+    years: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        for name, days in self.named().items():
+            if days[0] > days[1]:
+                raise ValueError(f"window {name} ends before it starts")
+        if self.before[1] >= 0:
+            raise ValueError("window before must end before the index date (day 0)")
+        if self.after[0] < 0:
+            raise ValueError("window after must not start before the index date (day 0)")
+        if self.placebo and self.placebo[1] >= self.before[0]:
+            raise ValueError("window placebo must end before window before starts")
+        if self.months and self.months[0] > self.months[1]:
+            raise ValueError("months must rise")
+        return self
+
+    def named(self) -> dict[str, Days]:
+        """Give placebo, before and after, those that the plan has."""
+        named = {"placebo": self.placebo, "before": self.before, "after": self.after}
+        return {name: days for name, days in named.items() if days is not None}
+
+    def monthly(self) -> dict[str, Days]:
+        """Give the blocks of 30 days around the index date that the plan asks for, by name (``month-1``)."""
+        if self.months is None:
+            return {}
+        return {
+            f"month{block:+d}": (30 * block, 30 * block + 29)
+            for block in range(self.months[0], self.months[1] + 1)
+        }
+
+    def quarterly(self) -> dict[str, Days]:
+        """Give the quarters of 91 days before the index date that the plan asks for, by name (``quarter-1``)."""
+        return {f"quarter-{back}": (-91 * back, -91 * (back - 1) - 1) for back in range(1, self.quarters + 1)}
+
+    def yearly(self) -> dict[str, Days]:
+        """Give the years of history before window before, by name (``year-2``, ``year-3``, ...)."""
+        return {f"year-{back}": (-365 * back, -365 * (back - 1) - 1) for back in range(2, self.years + 1)}
+
+    def all(self) -> dict[str, Days]:
+        """Give every window by name."""
+        return {**self.named(), **self.quarterly(), **self.yearly(), **self.monthly()}
+
+
+class Outcome(_Plan):
+    """An outcome: a rate of events, from which table, over which observed time.
+
+    ``exposure`` is ``registration`` for dated events, observed while the person is registered, or ``recall``
+    for self-reported counts, each of which carries its own number of days.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    label: Text
+    table: Literal["contacts"] = "contacts"
+    measure: Literal["rate_per_year"] = "rate_per_year"
+    exposure: Literal["registration", "recall"] = "registration"
+    kinds: tuple[str, ...] = ()
+    icpc: tuple[str, ...] = ()
+
+
+class Design(_Plan):
+    """How comparison persons are made comparable to the referred.
+
+    ``history`` says which counts before the index date count as covariates: none; the placebo year; the year
+    before as one total; its quarters; or the permanent level from all earlier history together with the
+    deviations from it in the last two quarters.
+    """
+
+    method: Literal["nearest", "mahalanobis", "optimal", "full", "exact", "ipw", "overlap", "entropy"] = (
+        "nearest"
+    )
+    exact: tuple[str, ...] = ("age_band", "sex")
+    covariates: tuple[str, ...] = ("age",)
+    history: Literal["none", "placebo", "year", "quarters", "level"] = "quarters"
+    caliper: Annotated[float, Field(gt=0)] | None = 0.2
+    caliper_sd: Literal["all", "pooled_within"] = "all"
+    ratio: Annotated[int, Field(ge=1)] = 4
+    replacement: bool = False
+    order: Literal["largest", "smallest", "data", "random"] = "largest"
+    missing: Literal["refuse", "indicator"] = "refuse"
+
+
+class EffectPlan(_Plan):
+    """A contrast for some outcomes; the headline is the one that the plan fixes beforehand."""
+
+    contrast: Literal["before_after", "after_only", "difference_in_differences", "against_earlier_year"]
+    outcomes: tuple[str, ...]
+    headline: bool = False
+
+
+class Assumption(_Plan):
+    """An assumption, printed in every report of the study."""
+
+    text: Text
+    basis: Text
+    impact: Literal["low", "moderate", "high"]
+
+
+class Disclosure(_Plan):
+    """What may leave the building; the defaults are the rules Statistics Netherlands (CBS) works with."""
+
+    min_persons: Annotated[int, Field(ge=1)] = 10
+    max_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    min_df: Annotated[int, Field(ge=0)] = 10
+
+
+class Study(_Plan):
+    """The plan of one study, as read by :func:`read_study`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    title: Text
+    question: Text
+    seed: Annotated[int, Field(ge=0)]
+    replicates: Annotated[int, Field(ge=100)] = 2000
+    cohort: CohortPlan
+    windows: Windows
+    outcomes: Annotated[tuple[Outcome, ...], Field(min_length=1)]
+    design: Design | None = None
+    effects: Annotated[tuple[EffectPlan, ...], Field(min_length=1)]
+    assumptions: tuple[Assumption, ...] = ()
+    disclosure: Disclosure = Disclosure()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        names = [outcome.name for outcome in self.outcomes]
+        if len(names) != len(set(names)):
+            raise ValueError("two outcomes have the same name")
+        unknown = {name for effect in self.effects for name in effect.outcomes} - set(names)
+        if unknown:
+            raise ValueError(f"effects name outcomes that are not in the plan: {', '.join(sorted(unknown))}")
+        headlines = [effect for effect in self.effects if effect.headline]
+        if len(headlines) != 1 or len(headlines[0].outcomes) != 1:
+            raise ValueError("exactly one effect, with one outcome, must be the headline")
+        problems = self._design_problems()
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _design_problems(self) -> list[str]:
+        """Say what a design needs that the plan does not give."""
+        contrasts = {effect.contrast for effect in self.effects}
+        if self.design is None:
+            unmatched = contrasts - {"before_after"}
+            return [f"contrast {name} needs a [design]" for name in sorted(unmatched)]
+        needs = {
+            "cohort.entries must be 1 or more: a design needs comparison persons": self.cohort.entries > 0,
+            "windows.placebo is needed for the placebo contrast": self.windows.placebo is not None,
+            "windows.quarters must be 4 or more for history by quarter": self.windows.quarters >= 4,
+            "windows.years must be 2 or more for history = level": self.design.history != "level"
+            or self.windows.years > 1,
+        }
+        return [problem for problem, met in needs.items() if not met]
+
+    @property
+    def headline(self) -> EffectPlan:
+        """The effect that the plan fixed as the answer to its question."""
+        return next(effect for effect in self.effects if effect.headline)
+
+    def outcome(self, name: str) -> Outcome:
+        """Give one outcome by name."""
+        return next(outcome for outcome in self.outcomes if outcome.name == name)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the plan, independent of how the TOML was laid out."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_study(path: Path | str) -> Study:
+    """Read a study plan from TOML.
+
+    Parameters
+    ----------
+    path : Path or str
+        The plan. The stem of its name is the name of the study.
+
+    Returns
+    -------
+    Study
+        The checked plan.
+
+    Raises
+    ------
+    StudyError
+        The file is not there, is not TOML, or holds mistakes; all of them are listed.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(f"there is no study plan {path.name}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path.name} is not valid TOML: {error}") from None
+    return study_plan({"name": path.stem, **content}, origin=path.name)
+
+
+def study_plan(content: Mapping[str, Any], *, origin: str = "the plan") -> Study:
+    """Check a plan that is already in memory.
+
+    Parameters
+    ----------
+    content : mapping
+        The plan as nested mappings, with ``name``.
+    origin : str
+        What to call the plan in a message.
+
+    Returns
+    -------
+    Study
+        The checked plan.
+
+    Raises
+    ------
+    StudyError
+        The plan holds mistakes; all of them are listed.
+    """
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(str(part) for part in item['loc']) or 'plan'}: {item['msg']}"
+            for item in error.errors()
+        ]
+        raise StudyError(f"{origin} cannot be carried out as it stands", problems=problems) from None
