@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from wor_eval.study import Study
 
@@ -40,22 +43,32 @@ def run_study(
         The plan does not fit the data; the message says what and where.
     """
     from wor_eval.cohort.build import build_cohort
-    from wor_eval.effects.describe import describe_cohort
     from wor_eval.report.results import Results
 
     progress("cohort")
     cohort = build_cohort(data, study)
-    progress("description")
-    described = describe_cohort(cohort, study)
     progress("effects")
-    effects = before_after_tables(cohort, study)
+    if study.design is None:
+        tables = before_after_tables(cohort, study)
+    else:
+        tables = matched_tables(data, cohort, study, progress=progress)
     manifest = {
         "study": study.name,
         "data_digest": data.digest,
         "observed": [day.isoformat() for day in cohort.observed],
         "notes": list(data.notes),
     }
-    return Results(study=study, tables={**described, **effects}, manifest=manifest)
+    return Results(study=study, tables=tables, manifest=manifest)
+
+
+def _together(makers: Mapping[str, Callable[[str], pd.DataFrame]], study: Study) -> dict[str, pd.DataFrame]:
+    """Make each table for each outcome of the plan's effects, and put the outcomes below each other."""
+    import pandas as pd
+
+    names = list(dict.fromkeys(name for effect in study.effects for name in effect.outcomes))
+    return {
+        table: pd.concat([make(name) for name in names], ignore_index=True) for table, make in makers.items()
+    }
 
 
 def before_after_tables(cohort: Cohort, study: Study) -> dict[str, pd.DataFrame]:
@@ -74,13 +87,11 @@ def before_after_tables(cohort: Cohort, study: Study) -> dict[str, pd.DataFrame]
         ``effects, interaction, change, concentration, composition`` and, where the plan has a placebo window
         and comparison persons, ``regression_to_mean``.
     """
-    import pandas as pd
-
     from wor_eval.effects.before_after import band_interaction, before_after_effects
     from wor_eval.effects.change import change_table, composition_table, concentration_table
+    from wor_eval.effects.describe import describe_cohort
     from wor_eval.effects.no_effect import no_effect_table
 
-    names = list(dict.fromkeys(name for effect in study.effects for name in effect.outcomes))
     makers: dict[str, Callable[[str], pd.DataFrame]] = {
         "effects": lambda name: before_after_effects(cohort, study, outcome=name).to_frame(),
         "interaction": lambda name: band_interaction(cohort, study, outcome=name),
@@ -90,6 +101,64 @@ def before_after_tables(cohort: Cohort, study: Study) -> dict[str, pd.DataFrame]
     }
     if study.windows.placebo and study.cohort.entries:
         makers["regression_to_mean"] = lambda name: no_effect_table(cohort, study, outcome=name)
-    return {
-        table: pd.concat([make(name) for name in names], ignore_index=True) for table, make in makers.items()
+    return {**describe_cohort(cohort, study), **_together(makers, study)}
+
+
+def matched_tables(
+    data: StudyData,
+    cohort: Cohort,
+    study: Study,
+    *,
+    progress: Callable[[str], None] = lambda step: None,
+) -> dict[str, pd.DataFrame]:
+    """Make the tables of a matched cohort: design, balance, effects, designs side by side, checks.
+
+    Parameters
+    ----------
+    data : StudyData
+        The raw tables, for the monthly course of the matched comparison persons.
+    cohort : Cohort
+        Both arms.
+    study : Study
+        The plan, with a design.
+    progress : callable
+        Told the name of each step as it starts.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        ``attrition, characteristics, rates, monthly, design, balance, overlap, effects, event_study,
+        triangulation, specification, robustness``.
+    """
+    from wor_eval.cohort.outcomes import add_course
+    from wor_eval.design import diagnostics
+    from wor_eval.design.matching import match_cohort
+    from wor_eval.effects import checks
+    from wor_eval.effects.contrasts import matched_effects
+    from wor_eval.effects.describe import characteristics, monthly, rates
+    from wor_eval.effects.event_study import event_study
+    from wor_eval.effects.triangulation import triangulate
+
+    headline = study.headline.outcomes[0]
+    progress("matching")
+    matched = match_cohort(cohort, study, outcome=headline)
+    used = np.flatnonzero(matched.weight > 0)
+    matched = replace(matched, cohort=add_course(data, cohort, study, units=used))
+    makers: dict[str, Callable[[str], pd.DataFrame]] = {
+        "design": lambda name: diagnostics.design_numbers(matched, outcome=name),
+        "balance": lambda name: diagnostics.balance(matched, study, outcome=name),
+        "overlap": lambda name: diagnostics.overlap(matched, outcome=name),
+        "effects": lambda name: matched_effects(matched, study, outcome=name).to_frame(),
+        "event_study": lambda name: event_study(matched, study, outcome=name),
+        "robustness": lambda name: checks.robustness(matched, study, outcome=name),
+        "triangulation": lambda name: triangulate(cohort, study, outcome=name),
+        "specification": lambda name: checks.specification_curve(cohort, study, outcome=name),
     }
+    described = {
+        "attrition": cohort.attrition,
+        "characteristics": characteristics(cohort, study),
+        "rates": rates(matched.cohort, study, weight=matched.weight),
+        "monthly": monthly(matched.cohort, study, weight=matched.weight),
+    }
+    progress("designs side by side and checks")
+    return {**described, **_together(makers, study)}

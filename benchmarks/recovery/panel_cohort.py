@@ -48,7 +48,7 @@ def panel_cohort(panel: Panel, *, entries: int, seed: int) -> Cohort:
     last = np.minimum(panel.last_month[who], np.where(referred, 10_000, _own_referral(panel, who) - 1))
     frames = [_window(panel, name, (who, month, panel.first_month[who], last)) for name in BLOCKS]
     outcomes = pd.concat(frames, ignore_index=True)
-    outcomes["window"] = outcomes["window"].astype("category")
+    outcomes = outcomes.astype({"outcome": "category", "window": "category"})
     empty = pd.DataFrame({"step": []})
     span = (date(FIRST_YEAR, 1, 1), date(FIRST_YEAR + 5, 12, 31))
     return Cohort(persons=persons, outcomes=outcomes, attrition=empty, observed=span)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wor_eval.data.instruments import Instrument
-from wor_eval.errors import DataError, StudyError
+from wor_eval.errors import DataError
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,7 +36,8 @@ def parse_items(items: Sequence[object], instrument: Instrument) -> Floats:
     Raises
     ------
     DataError
-        A text has another form, or another number of answers than the instrument has items.
+        The instrument takes scores only; a text has another form, or another number of answers than the
+        instrument has items.
 
     Examples
     --------
@@ -86,8 +87,15 @@ def checked_answers(answers: npt.ArrayLike, instrument: Instrument) -> Floats:
     Raises
     ------
     DataError
-        Another number of items, infinite or broken answers, or answers outside the range, with their number
-        and what to do.
+        The instrument takes scores only, or has another number of items; infinite or broken answers, or
+        answers outside the range, with their number and what to do.
+
+    Examples
+    --------
+    >>> from wor_eval.data.instruments import read_instruments
+    >>> checked_answers([[0, 1, 2]], read_instruments()["ucla3"])
+    Traceback (most recent call last):
+    wor_eval.errors.DataError: instrument ucla3: 1 of 3 answers, in 1 questionnaires, lie outside 1 to 3; ...
     """
     _takes_answers(instrument)
     matrix = np.array(answers, dtype=float)
@@ -144,7 +152,7 @@ def contrary_items(points: Floats) -> tuple[int, ...]:
 
 def _takes_answers(instrument: Instrument) -> None:
     if instrument.combine == "scored_only":
-        raise StudyError(
+        raise DataError(
             f"instrument {instrument.code} takes scores only ({instrument.licence}): give column score, not items"
         )
 

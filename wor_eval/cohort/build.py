@@ -87,9 +87,11 @@ def build_cohort(data: StudyData, study: Study) -> Cohort:
 
     Examples
     --------
+    >>> import tempfile
     >>> import wor_eval as we
-    >>> folder = we.simulate_study(we.scratch(), persons=2000, seed=1, scenario="effect")
-    >>> cohort = we.build_cohort(we.read_data(folder), we.read_study("analyses/before_after.toml"))
+    >>> from wor_eval.assets import asset
+    >>> folder = we.simulate_study(tempfile.mkdtemp() + "/study", persons=2000, seed=1, scenario="effect")
+    >>> cohort = we.build_cohort(we.read_data(folder), we.read_study(asset("analyses", "before_after.toml")))
     >>> sorted(cohort.persons["age_band"].unique())
     ['18-64', '65+']
     """

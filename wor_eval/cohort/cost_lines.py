@@ -57,6 +57,16 @@ def check_costs(costs: ir.Table) -> None:
     ------
     DataError
         Everything that is wrong, with the number of lines.
+
+    Examples
+    --------
+    >>> import ibis
+    >>> import pandas as pd
+    >>> line = {"category": ["hospital"], "payer": ["nhs"], "amount": [100.0], "price_year": [2022]}
+    >>> check_costs(ibis.memtable(pd.DataFrame(line)))
+    Traceback (most recent call last):
+    wor_eval.errors.DataError: table costs cannot be priced
+      - payer: 1 lines have no known code; use one of zvw, wmo, wlz, own
     """
     amount = costs.amount.cast("float64")
     lines = costs.group_by("category", "payer", "price_year").aggregate(
@@ -111,6 +121,18 @@ def count_credits(costs: ir.Table) -> Credits:
     Credits
         The counts. Credits by whose netting a person's costs of a category fall below zero
         (``n_negative``) take back lines that are not in the data.
+
+    Examples
+    --------
+    >>> import ibis
+    >>> import pandas as pd
+    >>> line = {"person_id": "a", "from_on": ["2022-05-01", "2022-06-01"], "to_on": None, "category": "hospital",
+    ...         "payer": "zvw", "amount": [100.0, -100.0], "price_year": 2022}
+    >>> costs = ibis.memtable(pd.DataFrame(line)).cast({"from_on": "date", "to_on": "date"})
+    >>> count_credits(costs)
+    Credits(n_lines=2, n_credits=1, n_equal=1, n_unmatched=0, n_negative=0)
+    >>> net_credits(costs).from_on.to_pandas().astype(str).tolist()
+    ['2022-05-01', '2022-05-01']
     """
     lines = _lines(costs)
     matched = _matched(lines)
@@ -193,6 +215,16 @@ def costs_known(persons: ir.Table, municipalities: ir.Table, *, payers: Sequence
     ------
     StudyError
         A payer is not known, or there is none.
+
+    Examples
+    --------
+    >>> import ibis
+    >>> import pandas as pd
+    >>> persons = pd.DataFrame({"person_id": ["a", "b"], "municipality_code": ["x", "y"]})
+    >>> places = pd.DataFrame({"municipality_code": ["x", "y"], "wmo_delivered": [True, False]})
+    >>> known = costs_known(ibis.memtable(persons), ibis.memtable(places), payers=("wmo",))
+    >>> known.order_by("person_id").known.to_pandas().tolist()
+    [True, False]
     """
     import ibis
 

@@ -2,62 +2,117 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wor_eval.cohort.persons import observation_periods, unit_table
 from wor_eval.cohort.windows import count_events, observed_days, outcome_frame, recall_counts
 from wor_eval.errors import DesignError
-from wor_eval.study import Outcome, Study
+from wor_eval.study import Days, Outcome, Study
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
 
+    from wor_eval.cohort.build import Cohort
     from wor_eval.data.read import StudyData
 
 
 def measure_outcomes(
     data: StudyData, units: pd.DataFrame, study: Study, observed: tuple[date, date]
 ) -> pd.DataFrame:
-    """Measure every outcome of the plan in every window of the plan.
+    """Measure every outcome of the plan: in all windows, the monthly blocks for the referred only.
+
+    Comparison persons are many and few of them are matched; :func:`add_course` gives those their blocks later.
 
     Returns
     -------
     DataFrame
-        ``unit, outcome, window, value, observed_days``. Windows in which a unit was not observed have no row.
+        ``unit, outcome, window, value, observed_days``, the names as categories. Windows in which a unit was not
+        observed have no row.
 
     Raises
     ------
     DesignError
         An outcome has no event at all for anybody in the cohort.
     """
+    windows = {**study.windows.named(), **study.windows.quarterly(), **study.windows.yearly()}
+    frames = [_measure(data, units, outcome, (observed, windows)) for outcome in study.outcomes]
+    for outcome, frame in zip(study.outcomes, frames, strict=True):
+        if not frame["value"].any():
+            raise DesignError(
+                f"outcome {outcome.name}: no event of table {outcome.table} falls in any window of the cohort; "
+                "look at exposure, kinds and icpc in the plan"
+            )
+    if study.windows.months is not None:
+        frames += _course(data, units[units["arm"] == "referred"], study, observed)
+    return _categories(frames)
+
+
+def add_course(data: StudyData, cohort: Cohort, study: Study, *, units: NDArray[np.int64]) -> Cohort:
+    """Add the monthly blocks of some comparison units, the matched ones, to the outcomes of a cohort.
+
+    Parameters
+    ----------
+    data : StudyData
+        The raw tables of the cohort.
+    cohort : Cohort
+        As built; the referred have their blocks already.
+    study : Study
+        The plan.
+    units : ndarray of int
+        Numbers of the comparison units.
+
+    Returns
+    -------
+    Cohort
+        The same cohort with more rows in ``outcomes``.
+    """
+    from dataclasses import replace
+
+    if study.windows.months is None or len(units) == 0:
+        return cohort
+    chosen = cohort.persons[cohort.persons["unit"].isin(units) & (cohort.persons["arm"] == "comparison")]
+    frames = _course(data, chosen, study, cohort.observed)
+    return replace(cohort, outcomes=_categories([cohort.outcomes, *frames]))
+
+
+def _course(
+    data: StudyData, units: pd.DataFrame, study: Study, observed: tuple[date, date]
+) -> list[pd.DataFrame]:
+    where = (observed, study.windows.monthly())
+    return [_measure(data, units, outcome, where) for outcome in study.outcomes]
+
+
+def _categories(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put frames below each other, names as categories: millions of rows hold a few names."""
     import pandas as pd
 
-    frames = [_measure(data, units, study, (outcome, observed)) for outcome in study.outcomes]
-    return pd.concat(frames, ignore_index=True)
+    together = pd.concat(
+        [frame.astype({"outcome": "object", "window": "object"}) for frame in frames], ignore_index=True
+    )
+    return together.astype({"outcome": "category", "window": "category"})
 
 
 def _measure(
-    data: StudyData, units: pd.DataFrame, study: Study, of: tuple[Outcome, tuple[date, date]]
+    data: StudyData,
+    units: pd.DataFrame,
+    outcome: Outcome,
+    where: tuple[tuple[date, date], Mapping[str, Days]],
 ) -> pd.DataFrame:
-    outcome, observed = of
-    windows = study.windows.all()
+    observed, windows = where
     events = _events(data, outcome)
     joined = unit_table(units)
     if outcome.exposure == "recall":
         counts = recall_counts(events.filter(events.recall_days.notnull()), joined, windows)
-        frame = outcome_frame(counts.drop("observed_days"), counts.drop("value"), outcome=outcome.name)
-    else:
-        values = count_events(events.filter(events.recall_days.isnull()), joined, windows)
-        days = observed_days(observation_periods(data, observed), joined, windows)
-        frame = outcome_frame(values, days, outcome=outcome.name)
-    if not frame["value"].any():
-        raise DesignError(
-            f"outcome {outcome.name}: no event of table {outcome.table} falls in any window of the cohort; "
-            "look at exposure, kinds and icpc in the plan"
-        )
-    return frame
+        return outcome_frame(counts.drop("observed_days"), counts.drop("value"), outcome=outcome.name)
+    values = count_events(events.filter(events.recall_days.isnull()), joined, windows)
+    days = observed_days(observation_periods(data, observed), joined, windows)
+    return outcome_frame(values, days, outcome=outcome.name)
 
 
 def _events(data: StudyData, outcome: Outcome) -> ir.Table:

@@ -116,7 +116,7 @@ def floor_ceiling(score: npt.ArrayLike, instrument: Instrument) -> FloorCeiling:
     Parameters
     ----------
     score : array-like of shape (n,)
-        Scores; NaN where missing.
+        Totals, or means of a subscale; NaN where missing.
     instrument : Instrument
         Gives the lowest and highest possible score.
 

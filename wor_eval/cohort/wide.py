@@ -58,11 +58,15 @@ def wide_outcome(cohort: Cohort, outcome: str, windows: Sequence[str]) -> WideOu
     """
     import pandas as pd
 
-    rows = cohort.outcomes[cohort.outcomes["outcome"] == outcome]
-    if rows.empty:
+    rows = cohort.outcomes
+    names = rows["outcome"].astype("category")
+    if outcome not in set(names.cat.categories):
         raise EstimationError(f"the cohort has no outcome {outcome}")
-    column = pd.Index(windows).get_indexer(rows["window"])
-    wanted = column >= 0
+    of_outcome = (names.cat.codes == names.cat.categories.get_loc(outcome)).to_numpy()
+    found = rows["window"].astype("category").cat
+    place = pd.Index(windows).get_indexer(found.categories)
+    column = place[found.codes.to_numpy()]
+    wanted = np.flatnonzero((column >= 0) & of_outcome)
     unit = rows["unit"].to_numpy()[wanted]
     value = np.zeros((len(cohort.persons), len(windows)))
     years = np.zeros_like(value)

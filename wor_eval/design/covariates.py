@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wor_eval.cohort.build import Cohort
 
 _RECENT = ("quarter-1", "quarter-2")
+_FEWEST_MISSING = 10
 _QUARTERS = ("quarter-1", "quarter-2", "quarter-3", "quarter-4")
 
 
@@ -31,7 +32,7 @@ class Covariates:
     matrix : ndarray, shape (n, p)
         Values without gaps, in the order of ``cohort.persons``.
     n_imputed : int
-        Values that were missing and stand at the mean beside an indicator.
+        Values that were missing and stand at the mean, beside an indicator where ten or more of each arm miss it.
     reliability : float or None
         With ``history = "level"``: what share of the variance of the observed history is permanent (0-1).
     """
@@ -40,6 +41,13 @@ class Covariates:
     matrix: Floats
     n_imputed: int
     reliability: float | None
+
+    def with_squares(self) -> tuple[Floats, tuple[str, ...]]:
+        """Add the square of every column with more than two values: the flexible terms of a propensity model."""
+        curved = [i for i, column in enumerate(self.matrix.T) if np.unique(column[:1000]).size > 2]
+        centred = self.matrix[:, curved] - self.matrix[:, curved].mean(axis=0)
+        names = tuple(f"{self.names[i]} squared" for i in curved)
+        return np.column_stack([self.matrix, centred**2]), self.names + names
 
 
 def build_covariates(cohort: Cohort, study: Study, design: Design, *, outcome: str) -> Covariates:
@@ -72,7 +80,8 @@ def build_covariates(cohort: Cohort, study: Study, design: Design, *, outcome: s
     columns = _person_columns(cohort, design)
     history, reliability = _history(cohort, study, design, outcome)
     columns.update(history)
-    return _filled(columns, design, reliability)
+    arm = (cohort.persons["arm"] == "referred").to_numpy()
+    return _filled(columns, design, reliability, arm)
 
 
 def _person_columns(cohort: Cohort, design: Design) -> dict[str, Floats]:
@@ -128,7 +137,9 @@ def _level_and_deviations(
     return columns, level.reliability
 
 
-def _filled(columns: dict[str, Floats], design: Design, reliability: float | None) -> Covariates:
+def _filled(
+    columns: dict[str, Floats], design: Design, reliability: float | None, arm: NDArray[np.bool_]
+) -> Covariates:
     gaps = {name: int(np.isnan(values).sum()) for name, values in columns.items()}
     gaps = {name: count for name, count in gaps.items() if count}
     if gaps and design.missing == "refuse":
@@ -141,7 +152,8 @@ def _filled(columns: dict[str, Floats], design: Design, reliability: float | Non
     for name, values in columns.items():
         gone: NDArray[np.bool_] = np.isnan(values)
         filled[name] = np.where(gone, np.nanmean(values), values) if gone.any() else values
-        if gone.any():
+        # An indicator that hardly anybody has would separate the arms; the mean alone does then.
+        if min((gone & arm).sum(), (gone & ~arm).sum()) >= _FEWEST_MISSING:
             filled[f"{name} missing"] = gone.astype(float)
     if not filled:
         raise DesignError("the design has no covariates and no history: there is nothing to match on")

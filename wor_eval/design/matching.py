@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wor_eval.cohort.wide import wide_outcome
 from wor_eval.design.covariates import Covariates, build_covariates
 from wor_eval.design.entropy import entropy_balance
 from wor_eval.design.line import caliper_width, wider_calipers
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 _WEIGHTED = ("ipw", "overlap", "entropy")
+_EVENTS_PER_TERM = 10
+RECENT_QUARTER: Final = "recent_quarter"
+# Single counts where most persons are, then classes about a quarter wide: within a class nobody differs by more
+# than that from the count on which referral may have hung.
+_RECENT_CUTS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 19, 25)
 _ONE_ENTRY = (*_WEIGHTED, "full", "exact")
 Matcher = Callable[[Ints], Sets]
 
@@ -40,8 +46,9 @@ def match_cohort(
     """Make comparison persons comparable to the referred.
 
     Referred and comparison persons always meet within the calendar month of their index date and within the
-    plan's exact strata. Pair matching goes month by month, first month first; without replacement a person who has
-    served in one month serves in no other. Full and exact matching and weighting use each comparison person at
+    plan's exact strata; ``recent_quarter`` among these is the number of events in the last quarter, in classes.
+    Pair matching goes month by month, first month first; without replacement a person who has served in one
+    month serves in no other. Full and exact matching and weighting use each comparison person at
     one entry date, drawn with the seed of the plan.
 
     Parameters
@@ -78,11 +85,12 @@ def match_cohort(
         raise DesignError("a design needs referred and comparison persons: set cohort.entries in the plan")
     covariates = build_covariates(cohort, study, chosen, outcome=outcome)
     used = _one_entry(cohort, seed=study.seed) if chosen.method in _ONE_ENTRY else np.ones(arm.size, bool)
-    score, linear = _propensity(covariates, arm, used)
+    score, linear = _propensity(cohort, covariates, chosen, used)
     if chosen.method in _WEIGHTED:
         sets, dropped = _weighted(cohort, covariates, used, (chosen, score))
     else:
-        sets, dropped = _in_sets(cohort, covariates, used, (chosen, linear, study.seed))
+        strata = _strata(cohort, chosen, outcome)
+        sets, dropped = _in_sets(cohort, covariates, (used, strata), (chosen, linear, study.seed))
     return MatchedCohort(
         cohort=cohort,
         design=chosen,
@@ -107,12 +115,31 @@ def _one_entry(cohort: Cohort, *, seed: int) -> NDArray[np.bool_]:
 
 
 def _propensity(
-    covariates: Covariates, arm: NDArray[np.bool_], used: NDArray[np.bool_]
+    cohort: Cohort, covariates: Covariates, design: Design, used: NDArray[np.bool_]
 ) -> tuple[Floats, Floats]:
-    fit = fit_propensity(covariates.matrix[used], arm[used], names=covariates.names)
+    """Fit the propensity score, and its logit; in each age band apart where bands are exact strata."""
+    arm = (cohort.persons["arm"] == "referred").to_numpy()
+    matrix, names = covariates.with_squares()
     score, linear = np.full(arm.size, np.nan), np.full(arm.size, np.nan)
-    score[used], linear[used] = fit.score, fit.linear
+    band = cohort.persons["age_band"].to_numpy()
+    for part in _fitted_apart(band, arm & used, len(names)) if "age_band" in design.exact else [None]:
+        rows = used if part is None else used & (band == part)
+        fit = fit_propensity(matrix[rows], arm[rows], names=names)
+        score[rows], linear[rows] = fit.score, fit.linear
     return score, linear
+
+
+def _fitted_apart(
+    band: NDArray[np.object_], referred: NDArray[np.bool_], n_terms: int
+) -> list[str] | list[None]:
+    """Give the bands to fit apart: all of them, or none where one has too few referred for the model.
+
+    Ten referred per term is the usual floor (Peduzzi et al. 1996, doi:10.1016/S0895-4356(96)00236-3).
+    """
+    bands = [str(name) for name in np.unique(band[referred])]
+    enough = all((referred & (band == name)).sum() >= _EVENTS_PER_TERM * n_terms for name in bands)
+    others = set(np.unique(band)) - set(bands)
+    return bands if enough and not others else [None]
 
 
 def _months(cohort: Cohort) -> Ints:
@@ -121,23 +148,32 @@ def _months(cohort: Cohort) -> Ints:
     return np.unique(month, return_inverse=True)[1].astype(np.int64)
 
 
-def _strata(cohort: Cohort, design: Design) -> Ints:
+def _strata(cohort: Cohort, design: Design, outcome: str) -> Ints:
     """Give each unit the number of its exact stratum: the plan's columns and the calendar month."""
-    missing = [name for name in design.exact if name not in cohort.persons.columns]
+    known = {*cohort.persons.columns, RECENT_QUARTER}
+    missing = [name for name in design.exact if name not in known]
     if missing:
         raise DesignError(f"exact strata that the cohort does not have: {', '.join(missing)}")
-    columns = {name: cohort.persons[name].astype(str).to_numpy() for name in design.exact}
+    columns = {
+        name: cohort.persons[name].astype(str).to_numpy() for name in design.exact if name != RECENT_QUARTER
+    }
+    if RECENT_QUARTER in design.exact:
+        recent = wide_outcome(cohort, outcome, ("quarter-1",)).value[:, 0]
+        columns[RECENT_QUARTER] = np.digitize(recent, _RECENT_CUTS)
     return exact_codes({**columns, "month": _months(cohort)}).astype(np.int64)
 
 
 def _in_sets(
-    cohort: Cohort, covariates: Covariates, used: NDArray[np.bool_], how: tuple[Design, Floats, int]
+    cohort: Cohort,
+    covariates: Covariates,
+    where: tuple[NDArray[np.bool_], Ints],
+    how: tuple[Design, Floats, int],
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Match within strata, and give ``unit, set_id, weight`` with the number of referred dropped by reason."""
     import pandas as pd
 
     design, linear, seed = how
-    strata = _strata(cohort, design)
+    used, strata = where
     arm = (cohort.persons["arm"] == "referred").to_numpy()
     matcher = _matcher(design, covariates, (arm, linear, strata), seed)
     frames: list[pd.DataFrame] = []

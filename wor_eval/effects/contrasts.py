@@ -54,6 +54,9 @@ class ContrastValue:
     df: float
 
 
+MISSING_VALUE: Final = ContrastValue(estimate=np.nan, std_error=np.nan, df=np.inf)
+
+
 def contrast_rates(
     wide: WideOutcome,
     referred: NDArray[np.bool_],
@@ -244,7 +247,7 @@ def _estimates(view: _View, named: tuple[str, str, str, str]) -> list[Estimate]:
                 scale=scale,
             )
         except EstimationError:
-            value = ContrastValue(estimate=np.nan, std_error=np.nan, df=np.inf)
+            value = MISSING_VALUE
         rows.append(as_estimate(value, named=named, scale=scale, sizes=view.sizes))
     return rows
 

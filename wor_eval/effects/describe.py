@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wor_eval.cohort.build import Cohort
-from wor_eval.cohort.wide import DAYS_PER_YEAR
+from wor_eval.cohort.wide import DAYS_PER_YEAR, Floats
 from wor_eval.effects.estimate import ALL_BANDS
 from wor_eval.study import Study
 
@@ -74,10 +74,10 @@ def _row(variable: str, level: str, band: str, count: int) -> dict[str, Any]:
     return {"variable": variable, "level": level, "age_band": band, "n_persons": count, **blank}
 
 
-def rates(cohort: Cohort, study: Study) -> pd.DataFrame:
-    """Give events, person-years and rate by outcome, arm, age band and window."""
+def rates(cohort: Cohort, study: Study, *, weight: Floats | None = None) -> pd.DataFrame:
+    """Give events, person-years and rate by outcome, arm, age band and window, weighted where weights are given."""
     named = list(study.windows.named())
-    totals = _totals(cohort, study, windows=named)
+    totals = _totals(cohort, named, weight).drop(columns=["std_error"])
     order = {name: place for place, name in enumerate(named)}
     totals = totals.sort_values("window", key=lambda names: names.map(order), kind="stable")
     return totals.sort_values(
@@ -85,10 +85,9 @@ def rates(cohort: Cohort, study: Study) -> pd.DataFrame:
     )
 
 
-def monthly(cohort: Cohort, study: Study) -> pd.DataFrame:
+def monthly(cohort: Cohort, study: Study, *, weight: Floats | None = None) -> pd.DataFrame:
     """Give the rate per block of 30 days around the index date, with a 95 % interval robust by person."""
-    blocks = list(study.windows.monthly())
-    totals = _totals(cohort, study, windows=blocks, spread=True)
+    totals = _totals(cohort, list(study.windows.monthly()), weight)
     half = _Z95 * totals.pop("std_error")
     totals = totals.assign(
         month=[int(name.removeprefix("month")) for name in totals["window"]],
@@ -98,30 +97,36 @@ def monthly(cohort: Cohort, study: Study) -> pd.DataFrame:
     return totals.sort_values(["outcome", "arm", "age_band", "month"], kind="stable", ignore_index=True)
 
 
-def _totals(cohort: Cohort, study: Study, *, windows: list[str], spread: bool = False) -> pd.DataFrame:
-    """Sum events and years over persons, for each age band and for all ages together."""
+def _totals(cohort: Cohort, windows: list[str], weight: Floats | None) -> pd.DataFrame:
+    """Sum events and years over units with a weight, for each age band and for all ages together."""
     import pandas as pd
 
-    rows = cohort.outcomes[cohort.outcomes["window"].isin(windows)]
     known = cohort.persons[["unit", "arm", "age_band"]]
-    rows = rows.merge(known, on="unit").assign(years=lambda d: d["observed_days"] / DAYS_PER_YEAR)
+    known = known.assign(weight=1.0 if weight is None else weight)
+    rows = cohort.outcomes[cohort.outcomes["window"].isin(windows)]
+    rows = rows.astype({"outcome": "object", "window": "object"}).merge(known[known["weight"] > 0], on="unit")
+    rows["years"] = rows["weight"] * rows["observed_days"] / DAYS_PER_YEAR
+    rows["events"] = rows["weight"] * rows["value"]
     parts = pd.concat([rows, rows.assign(age_band=ALL_BANDS)], ignore_index=True)
     keys = ["outcome", "arm", "age_band", "window"]
-    grouped = parts.groupby(keys, sort=True, observed=True)
-    out = grouped.agg(
-        n_persons=("unit", "nunique"),
-        events=("value", "sum"),
-        person_years=("years", "sum"),
-        largest=("value", "max"),
-    ).reset_index()
+    out = (
+        parts.groupby(keys, sort=True, observed=True)
+        .agg(
+            n_persons=("unit", "nunique"),
+            events=("events", "sum"),
+            person_years=("years", "sum"),
+            largest=("events", "max"),
+        )
+        .reset_index()
+    )
     out["rate"] = out["events"] / out["person_years"]
     out["largest_share"] = out.pop("largest") / out["events"].where(out["events"] > 0)
-    return out.assign(std_error=_rate_error(parts, out, keys)) if spread else out
+    return out.assign(std_error=_rate_error(parts, out, keys))
 
 
 def _rate_error(parts: pd.DataFrame, out: pd.DataFrame, keys: list[str]) -> pd.Series[float]:
     """Give the standard error of a ratio of sums: the root of the summed squared influences of persons."""
-    joined = parts.merge(out[[*keys, "rate", "person_years"]], on=keys)
-    squared = ((joined["value"] - joined["rate"] * joined["years"]) / joined["person_years"]) ** 2
+    joined = parts[[*keys, "events", "years"]].merge(out[[*keys, "rate", "person_years"]], on=keys)
+    squared = ((joined["events"] - joined["rate"] * joined["years"]) / joined["person_years"]) ** 2
     summed = squared.groupby([joined[key] for key in keys], sort=True).sum()
     return np.sqrt(summed).reset_index(drop=True)
