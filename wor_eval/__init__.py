@@ -17,14 +17,21 @@ if TYPE_CHECKING:
     from wor_eval.data.read import study_data as study_data
     from wor_eval.data.simulate import simulate_study as simulate_study
     from wor_eval.data.validate import check_data as check_data
+    from wor_eval.design.matched import MatchedCohort as MatchedCohort
+    from wor_eval.design.matching import match_cohort as match_cohort
+    from wor_eval.effects.contrasts import matched_effects as matched_effects
     from wor_eval.effects.estimate import EffectTable as EffectTable
     from wor_eval.effects.estimate import Estimate as Estimate
+    from wor_eval.effects.triangulation import triangulate as triangulate
     from wor_eval.errors import DataError as DataError
     from wor_eval.errors import DesignError as DesignError
     from wor_eval.errors import EstimationError as EstimationError
+    from wor_eval.errors import ReportError as ReportError
     from wor_eval.errors import StudyError as StudyError
     from wor_eval.errors import WorEvalError as WorEvalError
     from wor_eval.report import figures as figures
+    from wor_eval.report import matched_figures as matched_figures
+    from wor_eval.report import matched_words as matched_words
     from wor_eval.report import tables as tables
     from wor_eval.report import words as words
     from wor_eval.report.render import render_report as render_report
@@ -39,7 +46,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
-    "wor_eval.errors": ("WorEvalError", "DataError", "StudyError", "DesignError", "EstimationError"),
+    "wor_eval.errors": (
+        "WorEvalError",
+        "DataError",
+        "StudyError",
+        "DesignError",
+        "EstimationError",
+        "ReportError",
+    ),
     "wor_eval.study": ("Study", "read_study", "study_plan"),
     "wor_eval.run": ("run_study",),
     "wor_eval.data.dictionary": ("Dictionary", "read_dictionary", "codebook"),
@@ -47,10 +61,14 @@ _MODULES = {
     "wor_eval.data.validate": ("check_data",),
     "wor_eval.data.read": ("StudyData", "read_data", "study_data"),
     "wor_eval.cohort.build": ("Cohort", "build_cohort"),
+    "wor_eval.design.matched": ("MatchedCohort",),
+    "wor_eval.design.matching": ("match_cohort",),
+    "wor_eval.effects.contrasts": ("matched_effects",),
+    "wor_eval.effects.triangulation": ("triangulate",),
     "wor_eval.effects.estimate": ("Estimate", "EffectTable"),
     "wor_eval.report.results": ("Results", "save_results", "load_results"),
     "wor_eval.report.render": ("render_report",),
-    "wor_eval.report": ("tables", "figures", "words"),
+    "wor_eval.report": ("tables", "figures", "words", "matched_figures", "matched_words"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [name for names in _MODULES.values() for name in names]

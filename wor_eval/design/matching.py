@@ -176,6 +176,7 @@ def _in_sets(
     used, strata = where
     arm = (cohort.persons["arm"] == "referred").to_numpy()
     matcher = _matcher(design, covariates, (arm, linear, strata), seed)
+    caliper_free = design.caliper is None
     frames: list[pd.DataFrame] = []
     dropped: dict[str, int] = {}
     n_sets = 0
@@ -185,7 +186,12 @@ def _in_sets(
         if arm[rows].all():
             dropped["no_comparison"] = dropped.get("no_comparison", 0) + rows.size
             continue
-        sets = matcher(rows)
+        try:
+            sets = matcher(rows)
+        except DesignError:  # nobody in this month finds anybody: the others go on
+            reason = "no_comparison" if caliper_free else "caliper"
+            dropped[reason] = dropped.get(reason, 0) + int(arm[rows].sum())
+            continue
         members = set_members(sets)
         frames.append(
             pd.DataFrame(

@@ -40,6 +40,8 @@ class DisclosureRule:
         Column with the share of the largest contributor; it is used and never saved.
     parameters : int, optional
         Parameters of the model behind a row, taken from its persons for the degrees of freedom.
+    steps : bool
+        Whether each row counts who of the row before it is left, so that two rows tell how many were left out.
     """
 
     persons: tuple[str, ...]
@@ -49,6 +51,7 @@ class DisclosureRule:
     total: Mapping[str, str] = field(default_factory=dict)
     dominance: str | None = None
     parameters: int | None = None
+    steps: bool = False
 
 
 def disclosure_rule(content: Mapping[str, Any]) -> DisclosureRule:
@@ -59,6 +62,7 @@ def disclosure_rule(content: Mapping[str, Any]) -> DisclosureRule:
         total=dict(content.get("total", {})),
         dominance=content.get("dominance"),
         parameters=content.get("parameters"),
+        steps=content.get("steps", False),
     )
 
 
@@ -67,8 +71,10 @@ def suppress(frame: pd.DataFrame, rule: DisclosureRule, settings: Disclosure) ->
 
     A row is hidden when the number of persons in it is between 1 and ``settings.min_persons`` - 1, when one
     contributor has more than ``settings.max_share`` of its total, or when its model has fewer than
-    ``settings.min_df`` degrees of freedom. Where exactly one part of a total is hidden, the smallest other
-    part (or the total) is hidden with it, until no single part stands alone.
+    ``settings.min_df`` degrees of freedom. Where exactly one part of a total is hidden, or parts that together
+    hold fewer than ``settings.min_persons``, the smallest other part (or the total) is hidden with them, until
+    what can be found by subtraction is neither one part nor a small number. A step of which fewer than
+    ``settings.min_persons``, but not nobody, are left out before the next step that is shown is hidden.
 
     Parameters
     ----------
@@ -85,7 +91,9 @@ def suppress(frame: pd.DataFrame, rule: DisclosureRule, settings: Disclosure) ->
         The table with hidden values missing and a column ``suppressed``.
     """
     hidden = _primary(frame, rule, settings)
-    hidden = _complementary(frame, rule, hidden)
+    hidden = _complementary(frame, rule, hidden, min_persons=settings.min_persons)
+    if rule.steps:
+        hidden |= _small_steps(frame[list(rule.persons)].to_numpy(float), hidden, settings.min_persons)
     columns = [column for column in (*rule.persons, *rule.hides) if column in frame.columns]
     out = frame.drop(columns=[rule.dominance] if rule.dominance in frame.columns else [])
     for column in columns:
@@ -112,8 +120,10 @@ def _primary(frame: pd.DataFrame, rule: DisclosureRule, settings: Disclosure) ->
     return hidden
 
 
-def _complementary(frame: pd.DataFrame, rule: DisclosureRule, hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Hide a second part wherever a first one could be found by subtraction, until nothing changes."""
+def _complementary(
+    frame: pd.DataFrame, rule: DisclosureRule, hidden: NDArray[np.bool_], *, min_persons: int
+) -> NDArray[np.bool_]:
+    """Hide a next part wherever the hidden ones could be found by subtraction, until nothing changes."""
     hidden = hidden.copy()
     size = frame[list(rule.persons)].sum(axis=1).to_numpy(dtype=float)
     changed = bool(rule.adds_up) and bool(hidden.any())
@@ -122,10 +132,25 @@ def _complementary(frame: pd.DataFrame, rule: DisclosureRule, hidden: NDArray[np
         for column in rule.adds_up:
             for line in _lines(frame, rule, column):
                 open_parts = line[~hidden[line]]
-                if hidden[line].sum() == 1 and len(open_parts):
+                together = size[line[hidden[line]]].sum()
+                found = hidden[line].sum() == 1 or 0 < together < min_persons
+                if found and len(open_parts):
                     hidden[open_parts[np.argmin(size[open_parts])]] = True
                     changed = True
     return hidden
+
+
+def _small_steps(
+    counts: NDArray[np.float64], hidden: NDArray[np.bool_], min_persons: int
+) -> NDArray[np.bool_]:
+    """Go back from the last step and hide each from which too few are missing in the next one shown."""
+    small = np.zeros(len(counts), dtype=bool)
+    shown = None
+    for step in np.flatnonzero(~hidden)[::-1]:
+        out = np.abs(counts[step] - (counts[step] if shown is None else counts[shown]))
+        small[step] = ((out > 0) & (out < min_persons)).any()
+        shown = shown if small[step] else step
+    return small
 
 
 def _lines(frame: pd.DataFrame, rule: DisclosureRule, column: str) -> list[NDArray[np.intp]]:

@@ -17,6 +17,7 @@ from wor_eval.report.picture import (
     decimal_axis,
     finish,
     new_figure,
+    nothing_to_show,
 )
 from wor_eval.report.results import Results
 from wor_eval.report.tables import HIDDEN
@@ -102,53 +103,53 @@ def forest(
     Returns
     -------
     Picture
-        A forest plot.
+        A forest plot; a sentence where every value is hidden.
     """
     frame, lang = results.table("effects"), results.lang
     frame = frame[(frame["contrast"] == contrast) & (frame["scale"] == scale) & ~frame["suppressed"]]
-    methods = list(dict.fromkeys(frame["method"]))
+    if frame.empty:
+        return nothing_to_show(says=term("nothing_to_show", lang))
     bands = list(dict.fromkeys(frame["age_band"]))
     figure, (axes,) = new_figure(height=0.34 * len(frame) + 0.35 * len(bands) + 0.9)
-    ticks, labels, position = [], [], 0.0
-    for band in bands:
-        axes.text(
-            -0.02,
-            -position,
-            term(band, lang),
-            transform=axes.get_yaxis_transform(),
-            ha="right",
-            va="center",
-            fontweight="bold",
-            color=INK,
-        )
-        position += 1
-        for _, row in frame[frame["age_band"] == band].iterrows():
-            _whisker(axes, row, -position, methods.index(row["method"]))
-            axes.text(
-                1.02,
-                -position,
-                _digits(row, lang),
-                transform=axes.get_yaxis_transform(),
-                ha="left",
-                va="center",
-                fontsize=8.5,
-            )
-            ticks.append(-position)
-            labels.append(term(row["method"], lang))
-            position += 1
-        position += 0.3
-    axes.set_yticks(ticks, labels, fontsize=8.5)
+    rows = _forest_rows(axes, frame, lang)
+    axes.set_yticks(list(rows), list(rows.values()), fontsize=8.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    _neutral_line(axes, scale, lang)
+    neutral_line(axes, scale, lang)
     axes.set_xlabel(_axis_label(scale, lang))
     return finish(figure, alt=_forest_words(frame, lang))
 
 
-def _whisker(axes: Axes, row: pd.Series[Any], height: float, style: int) -> None:
+def _forest_rows(axes: Axes, frame: pd.DataFrame, lang: Lang) -> dict[float, str]:
+    """Draw a row for each estimate below the name of its band; give the heights with their labels."""
+    methods = list(dict.fromkeys(frame["method"]))
+    beside: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
+    labels: dict[float, str] = {}
+    height = 0.0
+    for band, rows in frame.groupby("age_band", sort=False):
+        axes.text(-0.02, height, term(str(band), lang), ha="right", fontweight="bold", color=INK, **beside)
+        for _, row in rows.iterrows():
+            height -= 1
+            whisker(axes, row, height, methods.index(row["method"]))
+            axes.text(1.02, height, _digits(row, lang), ha="left", fontsize=8.5, **beside)
+            labels[height] = term(row["method"], lang)
+        height -= 1.3
+    return labels
+
+
+def whisker(
+    axes: Axes,
+    row: pd.Series[Any],
+    height: float,
+    style: int,
+    *,
+    names: tuple[str, str, str] = ("estimate", "conf_low", "conf_high"),
+) -> None:
+    """Draw one estimate with its interval at a height, in one of the styles."""
+    middle, low, high = (row[name] for name in names)
     colour = COLOURS[style % len(COLOURS)]
-    axes.plot([row["conf_low"], row["conf_high"]], [height] * 2, color=colour, lw=1.8, solid_capstyle="butt")
-    axes.plot([row["estimate"]], [height], marker=MARKERS[style % len(MARKERS)], color=colour, ms=6)
+    axes.plot([low, high], [height] * 2, color=colour, lw=1.8, solid_capstyle="butt")
+    axes.plot([middle], [height], marker=MARKERS[style % len(MARKERS)], color=colour, ms=6)
 
 
 def _digits(row: pd.Series[Any], lang: Lang) -> str:
@@ -157,7 +158,8 @@ def _digits(row: pd.Series[Any], lang: Lang) -> str:
     return f"{values[0]} ({values[1]} {to} {values[2]})"
 
 
-def _neutral_line(axes: Axes, scale: str, lang: Lang) -> None:
+def neutral_line(axes: Axes, scale: str, lang: Lang) -> None:
+    """Draw the line of no effect, and give a ratio its logarithmic axis."""
     neutral = 1.0 if scale == "ratio" else 0.0
     axes.axvline(neutral, color=MUTED, lw=1, ls=(0, (4, 3)), zorder=0)
     if scale == "ratio":
@@ -199,13 +201,15 @@ def course(results: Results, *, outcome: str | None = None) -> Picture:
     Returns
     -------
     Picture
-        Lines with 95 % bands, the windows of the plan shaded.
+        Lines with 95 % bands, the windows of the plan shaded; a sentence where every value is hidden.
     """
     frame, lang = results.table("monthly"), results.lang
     outcome = outcome or results.study.headline.outcomes[0]
     frame = frame[(frame["outcome"] == outcome) & (frame["arm"] == "referred") & (frame["age_band"] != "all")]
+    if frame["suppressed"].all():
+        return nothing_to_show(says=term("nothing_to_show", lang))
     figure, (axes,) = new_figure(height=3.9)
-    _shade_windows(axes, results)
+    shade_windows(axes, results)
     for style, (band, rows) in enumerate(frame.groupby("age_band", sort=False)):
         shown = rows[~rows["suppressed"]]
         middle = shown["month"] + 0.5
@@ -235,7 +239,8 @@ def course(results: Results, *, outcome: str | None = None) -> Picture:
     return finish(figure, alt=_course_words(frame, lang))
 
 
-def _shade_windows(axes: Axes, results: Results) -> None:
+def shade_windows(axes: Axes, results: Results) -> None:
+    """Shade and name the windows of the plan, in blocks of 30 days."""
     for name, (first, last) in results.study.windows.named().items():
         left, right = first / 30, (last + 1) / 30
         axes.axvspan(left, right, color="#f1f4f7" if name == "placebo" else "#e4ebf2", lw=0, zorder=0)
@@ -274,10 +279,12 @@ def regression_to_mean(results: Results) -> Picture:
     Returns
     -------
     Picture
-        One panel per age band; zero is no change.
+        One panel per age band; zero is no change. A sentence where every value is hidden.
     """
     frame, lang = results.table("regression_to_mean"), results.lang
     frame = frame[~frame["suppressed"]]
+    if frame.empty:
+        return nothing_to_show(says=term("nothing_to_show", lang))
     bands = list(dict.fromkeys(frame["age_band"]))
     figure, panels = new_figure(height=0.6 + 0.23 * (len(frame) + 3 * len(bands)), rows=len(bands))
     changes = [0.0, *frame["observed"], *frame["expected"]]

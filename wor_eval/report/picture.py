@@ -88,6 +88,14 @@ def finish(figure: Figure, *, alt: str) -> Picture:
     return Picture(svg=svg.getvalue(), png=png.getvalue(), alt=alt)
 
 
+def nothing_to_show(*, says: str) -> Picture:
+    """Draw a sentence where every value of a figure is hidden."""
+    figure, (axes,) = new_figure(height=0.8)
+    axes.axis("off")
+    axes.text(0.5, 0.5, says, ha="center", va="center", color=MUTED, fontsize=9)
+    return finish(figure, alt=says)
+
+
 def decimal_axis(axis: Any, lang: str) -> None:
     """Write the numbers along an axis with a decimal comma where the language has one."""
     from matplotlib.ticker import FuncFormatter

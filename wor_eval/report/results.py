@@ -199,18 +199,29 @@ def load_results(study: str, *, lang: Lang = "en", folder: Path | str | None = N
     Raises
     ------
     WorEvalError
-        There are no such results, or they are not whole.
+        There are no such results, or a file is missing or was changed after it was saved.
     """
     import pandas as pd
 
     place = _find(study, folder)
     manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
     names = [Path(name).stem for name in manifest["files"]]
-    missing = [name for name in names if not (place / f"{name}.csv").is_file()]
-    if missing:
-        raise WorEvalError(f"results {study} are not whole: run the study again", problems=missing)
+    problems = [
+        f"{name}: {found}" for name, sha in manifest["files"].items() if (found := _wrong(place / name, sha))
+    ]
+    if problems:
+        raise WorEvalError(
+            f"results {study} are not as they were saved: run the study again", problems=problems
+        )
     tables = {name: pd.read_csv(place / f"{name}.csv", dtype=_text_columns(name)) for name in names}
     return Results(study=study_plan(manifest["plan"]), tables=tables, manifest=manifest, lang=lang)
+
+
+def _wrong(file: Path, sha: str) -> str:
+    """Say what is wrong with a saved file; nothing where it is as the manifest says."""
+    if not file.is_file():
+        return "missing"
+    return "" if hashlib.sha256(file.read_bytes()).hexdigest() == sha else "changed by hand"
 
 
 def _text_columns(name: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from wor_eval.language import interval, number, p_value, percent
+from wor_eval.language import MISSING, interval, number, p_value, percent
 from wor_eval.report.results import Results, describe_table
 from wor_eval.report.terms import term
 from wor_eval.study import Lang
@@ -32,10 +32,15 @@ class ReportTable:
     def _repr_markdown_(self) -> str:
         rule = ["---:" if side == "right" else ":---" for side in self.align]
         lines = [self.headers, tuple(rule), *self.rows]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+        return "\n".join("| " + " | ".join(_one_cell(text) for text in line) + " |" for line in lines) + "\n"
 
     def __repr__(self) -> str:
         return self._repr_markdown_()
+
+
+def _one_cell(text: str) -> str:
+    """Keep a text of a plan, with bars or line ends, within its cell."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +105,7 @@ def _interval(lang: Lang, digits: int = 2) -> Column:
 
 
 def _as_is(header: str, column: str) -> Column:
-    return Column(header=header, cell=lambda row: str(row.get(column, "")))
+    return Column(header=header, cell=lambda row: MISSING if row.isna()[column] else str(row[column]))
 
 
 def attrition(results: Results) -> ReportTable:
@@ -257,6 +262,95 @@ def regression_to_mean(results: Results, *, age_band: str | None = None) -> Repo
         _interval(lang),
     ]
     return report_table(frame, columns)
+
+
+def design_numbers(results: Results) -> ReportTable:
+    """Show the size of the design, and who was left out."""
+    lang, labels = results.lang, _labels(results, "design")
+    columns = [
+        _text(labels["measure"], "measure", lang),
+        Column(
+            header=labels["value"], cell=lambda r: number(r["value"], 2 if r["value"] < 1 else 0, lang=lang)
+        ),
+    ]
+    return report_table(results.table("design"), columns)
+
+
+def balance(results: Results, *, age_band: str = "all") -> ReportTable:
+    """Show means and standardised differences after matching, with the difference before; beyond the limit: !."""
+    from wor_eval.report.matched_figures import covariate_words
+
+    frame, lang = results.table("balance"), results.lang
+    frame = frame[frame["age_band"] == age_band]
+    before = frame[frame["sample"] == "before"].set_index("covariate")["smd"]
+    after = frame[frame["sample"] == "after"].assign(smd_before=lambda d: d["covariate"].map(before))
+    labels, nl = _labels(results, "balance"), lang == "nl"
+
+    def smd(row: pd.Series[Any]) -> str:
+        mark = " !" if row["flagged"] else ""
+        return f"{number(row['smd'], 2, lang=lang)}{mark}"
+
+    columns = [
+        Column(
+            header=labels["covariate"], cell=lambda r: covariate_words(r["covariate"], lang), numeric=False
+        ),
+        _number(term("referred", lang), "mean_referred", lang),
+        _number(term("comparison", lang), "mean_comparison", lang),
+        _number("SMD ervoor" if nl else "SMD before", "smd_before", lang),
+        Column(header="SMD erna" if nl else "SMD after", cell=smd),
+        _number("Var. verh." if nl else "Var. ratio", "variance_ratio", lang),
+        _number("KS", "ks", lang),
+    ]
+    return report_table(after, columns)
+
+
+def triangulation(results: Results, *, age_band: str = "all", scale: str = "ratio") -> ReportTable:
+    """Show every design with its effect and its placebo contrast; a star marks the plan's headline."""
+    from wor_eval.report.matched_figures import design_words
+
+    frame, lang = results.table("triangulation"), results.lang
+    frame = frame[(frame["age_band"] == age_band) & (frame["scale"] == scale)]
+    labels = _labels(results, "triangulation")
+    columns = [
+        Column(header=labels["design"], cell=lambda r: design_words(r, results), numeric=False),
+        _number("Effect", "estimate", lang),
+        _interval(lang),
+        _number("Placebo", "placebo", lang),
+        Column(
+            header="95%-BI" if lang == "nl" else "95% CI",
+            cell=lambda r: interval(r["placebo_low"], r["placebo_high"], 2, lang=lang),
+        ),
+    ]
+    return report_table(frame, columns)
+
+
+def robustness(results: Results) -> ReportTable:
+    """Show the checks beside the headline."""
+    lang, labels = results.lang, _labels(results, "robustness")
+    columns = [
+        _text(labels["check"], "check", lang),
+        _number(labels["estimate"], "estimate", lang),
+        _number(labels["conf_low"], "conf_low", lang),
+        _number(labels["conf_high"], "conf_high", lang),
+        _count(labels["n_referred"], "n_referred", lang),
+    ]
+    return report_table(results.table("robustness"), columns)
+
+
+def contrasts(results: Results, *, scale: Literal["ratio", "difference"]) -> ReportTable:
+    """Show every contrast of the plan's design on one scale, by age band."""
+    frame, lang = results.table("effects"), results.lang
+    labels = _labels(results, "effects")
+    columns = [
+        _text(labels["contrast"], "contrast", lang),
+        _text(labels["age_band"], "age_band", lang),
+        _number(term("ratio", lang) if scale == "ratio" else labels["estimate"], "estimate", lang),
+        _interval(lang),
+        Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
+        _count(labels["n_referred"], "n_referred", lang),
+    ]
+    shown = frame[frame["scale"] == scale]
+    return report_table(shown.assign(contrast="contrast_" + shown["contrast"]), columns)
 
 
 def windows(results: Results) -> ReportTable:

@@ -41,12 +41,67 @@ _TERMS: Final[dict[str, tuple[str, str]]] = {
     "linear": ("Lineair (Galton)", "Linear (Galton)"),
     "barnett": ("Barnett (normale verdeling)", "Barnett (normal distribution)"),
     "gamma_poisson": ("Gamma-Poisson (scheve verdeling)", "Gamma-Poisson (skewed distribution)"),
+    # contrasts and designs
+    "contrast_after_only": ("Alleen erna", "After only"),
+    "contrast_difference_in_differences": ("Verschil in verschillen", "Difference-in-differences"),
+    "contrast_against_earlier_year": ("Tegen het eigen eerdere jaar", "Against the own earlier year"),
+    "contrast_placebo": ("Placebocontrast", "Placebo contrast"),
+    "covariate_age": ("Leeftijd", "Age"),
+    "covariate_n_chronic": ("Chronische aandoeningen", "Chronic conditions"),
+    "nearest": ("Dichtstbijzijnde", "Nearest neighbour"),
+    "design_before_after": ("Voor en na, alleen verwezen", "Before and after, referred only"),
+    "design_unmatched": ("Niet gematcht", "Unmatched"),
+    "design_covariates": ("Gematcht op kenmerken", "Matched on covariates"),
+    "design_placebo_year": ("+ jaar daarvoor", "+ year before that"),
+    "design_quarters": ("+ kwartalen ervoor", "+ quarters before"),
+    "design_quarters_earlier": ("+ kwartalen, tegen eerder jaar", "+ quarters, against earlier year"),
+    "design_level": ("+ vast niveau en afwijking", "+ permanent level and deviation"),
+    "design_ancova": ("ANCOVA", "ANCOVA"),
+    "design_aipw": ("Dubbel robuust (AIPW)", "Doubly robust (AIPW)"),
+    "history_none": ("geen historie", "no history"),
+    "history_year": ("jaartotaal", "year total"),
+    "history_quarters": ("kwartalen", "quarters"),
+    "history_level": ("niveau", "level"),
+    "level": ("vast niveau", "permanent level"),
+    # design in numbers and checks
+    "n_referred": ("Verwezen in de vergelijking", "Referred in the comparison"),
+    "n_comparison": ("Vergelijkingspersonen", "Comparison persons"),
+    "n_sets": ("Sets", "Sets"),
+    "effective_comparison": (
+        "Effectief aantal vergelijkingspersonen",
+        "Effective number of comparison persons",
+    ),
+    "dropped_no_comparison": (
+        "Verwezen zonder iemand in dezelfde groep",
+        "Referred without anybody in the stratum",
+    ),
+    "dropped_caliper": (
+        "Verwezen zonder iemand binnen de caliper",
+        "Referred without anybody within the caliper",
+    ),
+    "dropped_used_up": (
+        "Verwezen van wie de naasten al waren gebruikt",
+        "Referred whose nearest were used up",
+    ),
+    "n_imputed": ("Ingevulde waarden", "Imputed values"),
+    "reliability": ("Betrouwbaarheid van de historie", "Reliability of the history"),
+    "headline": ("Hoofdschatting", "Headline"),
+    "by_practice": ("Fouten robuust per praktijk", "Errors robust by practice"),
+    "bootstrap_practice_difference": (
+        "Verschil per persoonsjaar, bootstrap over praktijken",
+        "Difference per person-year, bootstrap over practices",
+    ),
+    "leave_one_practice_out_lowest": ("Zonder één praktijk: laagste", "Without one practice: lowest"),
+    "leave_one_practice_out_highest": ("Zonder één praktijk: hoogste", "Without one practice: highest"),
+    "e_value": ("E-waarde (ondergrens: van het interval)", "E-value (lower limit: of the interval)"),
+    "rosenbaum": ("Rosenbaum: omslagpunt gamma", "Rosenbaum: tipping gamma"),
     # directions and composition
     "fell": ("Gedaald", "Fell"),
     "stayed": ("Gelijk gebleven", "Stayed the same"),
     "rose": ("Gestegen", "Rose"),
     "all_rows": ("Iedereen die in een van beide is waargenomen", "Everybody observed in either window"),
     "both_windows": ("In beide vensters volledig waargenomen", "Fully observed in both windows"),
+    "nothing_to_show": ("Te weinig personen om iets te tonen", "Too few persons to show anything"),
     # characteristics
     "characteristic": ("Kenmerk", "Characteristic"),
     "persons": ("Personen", "Persons"),
@@ -60,9 +115,9 @@ _TERMS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-def term(code: str, lang: Lang) -> str:
-    """Give the words for a code; a code without words (an age band, say) is given as it is."""
+def term(code: str, lang: Lang, *, otherwise: str | None = None) -> str:
+    """Give the words for a code; a code without words (an age band, say) is given as it is, or as ``otherwise``."""
     words = _TERMS.get(code)
     if words is None:
-        return code
+        return code if otherwise is None else otherwise
     return words[0] if lang == "nl" else words[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +16,7 @@ from wor_eval.study import Lang
 if TYPE_CHECKING:
     import pandas as pd
 
-Verdict = Literal["no_fall", "explained", "beyond", "unknown"]
+Verdict = Literal["no_fall", "explained", "unclear", "beyond", "unknown"]
 HEADLINE_METHOD = "gee_poisson"
 EXPECTED_METHODS = ("same_course", "own_earlier_year")
 
@@ -46,7 +47,7 @@ def question(results: Results) -> Prose:
 def estimate(
     results: Results, *, contrast: str, age_band: str, method: str, scale: Literal["ratio", "difference"]
 ) -> Estimate | None:
-    """Give one effect of the results, or None where it was hidden.
+    """Give one effect of the results, or None where it was hidden or could not be estimated.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def estimate(
     if len(rows) != 1:
         raise WorEvalError(f"{len(rows)} effects fit {contrast}, {age_band}, {method}, {scale}")
     row = rows.iloc[0].to_dict()
-    if row.pop("suppressed"):
+    if row.pop("suppressed") or math.isnan(row["estimate"]):
         return None
     return Estimate(**row)
 
@@ -85,8 +86,8 @@ def headline(results: Results) -> Prose:
 
 
 _HIDDEN = {
-    "nl": "De uitkomst is niet te publiceren: er staan te weinig personen achter.",
-    "en": "The result cannot be published: too few persons stand behind it.",
+    "nl": "De uitkomst is niet te geven: er staan te weinig personen of contacten achter.",
+    "en": "The result cannot be given: too few persons or contacts stand behind it.",
 }
 
 
@@ -130,8 +131,10 @@ def verdict(results: Results, *, age_band: str = ALL_BANDS) -> Verdict:
 
     The observed change is held against the change expected with no effect from persons who were not referred
     and had the same course before; where there are none, from the own earlier year. ``no_fall``: the rate did
-    not fall. ``explained``: it fell, and no further than expected with no effect (the interval of the
-    difference covers zero or lies above it). ``beyond``: it fell further. ``unknown``: hidden or not estimated.
+    not fall. ``beyond``: it fell further than expected, and the interval of the difference says so.
+    ``explained``: the interval covers zero, and at least four fifths of the fall was to be expected. ``unclear``:
+    the interval covers zero, but more than a fifth of the fall is left: too few persons to tell. ``unknown``:
+    hidden or not estimated.
 
     Parameters
     ----------
@@ -142,7 +145,7 @@ def verdict(results: Results, *, age_band: str = ALL_BANDS) -> Verdict:
 
     Returns
     -------
-    {"no_fall", "explained", "beyond", "unknown"}
+    {"no_fall", "explained", "unclear", "beyond", "unknown"}
         The verdict.
     """
     row = _expected_row(results, age_band)
@@ -150,14 +153,16 @@ def verdict(results: Results, *, age_band: str = ALL_BANDS) -> Verdict:
         return "unknown"
     if row["observed"] >= 0:
         return "no_fall"
-    return "beyond" if row["conf_high"] < 0 else "explained"
+    if row["conf_high"] < 0:
+        return "beyond"
+    return "explained" if row["expected"] <= _MOSTLY * row["observed"] else "unclear"
 
 
 def _expected_row(results: Results, age_band: str) -> pd.Series[Any] | None:
     if "regression_to_mean" not in results.tables:
         return None
     frame = results.table("regression_to_mean")
-    rows = frame[(frame["age_band"] == age_band) & ~frame["suppressed"]].set_index("method", drop=False)
+    rows = frame[(frame["age_band"] == age_band) & frame["conf_high"].notna()].set_index("method", drop=False)
     usable = [method for method in EXPECTED_METHODS if method in rows.index]
     return rows.loc[usable[0]] if usable else None
 
@@ -175,6 +180,7 @@ def regression_to_mean(results: Results, *, age_band: str = ALL_BANDS) -> Prose:
     return Prose(_SAYS[said, lang].format(fall=fall, expected=expected, rest=rest))
 
 
+_MOSTLY = 0.8
 _UNKNOWN = {
     "nl": "Wat regressie naar het gemiddelde bijdraagt, is met deze gegevens niet te zeggen.",
     "en": "What regression to the mean contributes cannot be said with these data.",
@@ -206,6 +212,16 @@ _SAYS: dict[tuple[Verdict, Lang], str] = {
         "zero (95% CI {rest}). Whether Welzijn op Recept is the cause calls for a comparison with comparable "
         "persons who were not referred."
     ),
+    ("unclear", "nl"): (
+        "**Of de daling groter is dan regressie naar het gemiddelde alleen geeft, is niet te zeggen.** Zonder effect was "
+        "een daling van {expected} contacten per persoonsjaar te verwachten; gezien is {fall}. Het verschil kan nul "
+        "zijn, maar ook van belang (95%-BI {rest}): er zijn te weinig personen om het te weten."
+    ),
+    ("unclear", "en"): (
+        "**Whether the fall is larger than regression to the mean alone produces cannot be told.** With no effect a "
+        "fall of {expected} contacts per person-year was to be expected; {fall} was seen. The difference may be zero, "
+        "but it may also matter (95% CI {rest}): there are too few persons to know."
+    ),
     ("no_fall", "nl"): (
         "**Er is geen daling om te verklaren.** De contactfrequentie was na de verwijzing niet lager dan ervoor."
     ),
@@ -220,6 +236,8 @@ def methods_disagree(results: Results) -> Prose:
     frame, lang = results.table("regression_to_mean"), results.lang
     rows = frame[(frame["age_band"] == ALL_BANDS) & ~frame["suppressed"]]
     told = [f"{term(r['method'], lang)} {number(r['expected'], 1, lang=lang)}" for _, r in rows.iterrows()]
+    if not told:
+        return Prose(_UNKNOWN[lang])
     if lang == "nl":
         return Prose(
             f"De verwachte verandering zonder effect is per methode, in contacten per persoonsjaar: "
@@ -238,7 +256,7 @@ def methods_disagree(results: Results) -> Prose:
 def interaction(results: Results) -> Prose:
     """Say whether the effect differs between the age bands."""
     lang, frame = results.lang, results.table("interaction")
-    rows = frame[~frame["suppressed"] & (frame["method"] == HEADLINE_METHOD)]
+    rows = frame[(frame["method"] == HEADLINE_METHOD) & frame["p_value"].notna()]
     if rows.empty:
         return Prose(_HIDDEN[lang])
     p = float(rows.iloc[0]["p_value"])
