@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wor_eval.errors import WorEvalError as WorEvalError
     from wor_eval.report import figures as figures
     from wor_eval.report import matched_figures as matched_figures
+    from wor_eval.report import matched_tables as matched_tables
     from wor_eval.report import matched_words as matched_words
     from wor_eval.report import tables as tables
     from wor_eval.report import words as words
@@ -68,7 +69,7 @@ _MODULES = {
     "wor_eval.effects.estimate": ("Estimate", "EffectTable"),
     "wor_eval.report.results": ("Results", "save_results", "load_results"),
     "wor_eval.report.render": ("render_report",),
-    "wor_eval.report": ("tables", "figures", "words", "matched_figures", "matched_words"),
+    "wor_eval.report": ("tables", "figures", "words", "matched_tables", "matched_figures", "matched_words"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [name for names in _MODULES.values() for name in names]

@@ -127,8 +127,9 @@ def matched_tables(
     Returns
     -------
     dict of str to DataFrame
-        ``attrition, characteristics, rates, monthly, design, balance, overlap, effects, event_study,
-        triangulation, specification, robustness``.
+        ``attrition, characteristics, rates, monthly`` and, for all outcomes on the one matched cohort,
+        ``effects``; for the headline outcome ``design, balance, overlap, event_study, subgroups, robustness,
+        triangulation, specification``.
     """
     from wor_eval.cohort.outcomes import add_course
     from wor_eval.design import diagnostics
@@ -137,6 +138,7 @@ def matched_tables(
     from wor_eval.effects.contrasts import matched_effects
     from wor_eval.effects.describe import characteristics, monthly, rates
     from wor_eval.effects.event_study import event_study
+    from wor_eval.effects.subgroups import subgroup_effects
     from wor_eval.effects.triangulation import triangulate
 
     headline = study.headline.outcomes[0]
@@ -145,14 +147,17 @@ def matched_tables(
     used = np.flatnonzero(matched.weight > 0)
     matched = replace(matched, cohort=add_course(data, cohort, study, units=used))
     makers: dict[str, Callable[[str], pd.DataFrame]] = {
-        "design": lambda name: diagnostics.design_numbers(matched, outcome=name),
-        "balance": lambda name: diagnostics.balance(matched, study, outcome=name),
-        "overlap": lambda name: diagnostics.overlap(matched, outcome=name),
         "effects": lambda name: matched_effects(matched, study, outcome=name).to_frame(),
-        "event_study": lambda name: event_study(matched, study, outcome=name),
-        "robustness": lambda name: checks.robustness(matched, study, outcome=name),
-        "triangulation": lambda name: triangulate(cohort, study, outcome=name),
-        "specification": lambda name: checks.specification_curve(cohort, study, outcome=name),
+    }
+    for_headline: dict[str, Callable[[], pd.DataFrame]] = {
+        "design": lambda: diagnostics.design_numbers(matched, outcome=headline),
+        "balance": lambda: diagnostics.balance(matched, study, outcome=headline),
+        "overlap": lambda: diagnostics.overlap(matched, outcome=headline),
+        "event_study": lambda: event_study(matched, study, outcome=headline),
+        "subgroups": lambda: subgroup_effects(matched, study, outcome=headline),
+        "robustness": lambda: checks.robustness(matched, study, outcome=headline),
+        "triangulation": lambda: triangulate(cohort, study, outcome=headline),
+        "specification": lambda: checks.specification_curve(cohort, study, outcome=headline),
     }
     described = {
         "attrition": cohort.attrition,
@@ -161,4 +166,5 @@ def matched_tables(
         "monthly": monthly(matched.cohort, study, weight=matched.weight),
     }
     progress("designs side by side and checks")
-    return {**described, **_together(makers, study)}
+    checked = {name: make() for name, make in for_headline.items()}
+    return {**described, **_together(makers, study), **checked}

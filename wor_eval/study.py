@@ -141,19 +141,47 @@ class Windows(_Plan):
 
 
 class Outcome(_Plan):
-    """An outcome: a rate of events, from which table, over which observed time.
+    """An outcome: a rate of contacts, costs per year, or the score of an instrument.
 
     ``exposure`` is ``registration`` for dated events, observed while the person is registered, or ``recall``
-    for self-reported counts, each of which carries its own number of days.
+    for self-reported counts, each of which carries its own number of days. ``windows`` replaces windows of the
+    plan for this outcome: a questionnaire is answered on a day, not over a year.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     label: Text
-    table: Literal["contacts"] = "contacts"
-    measure: Literal["rate_per_year"] = "rate_per_year"
+    table: Literal["contacts", "costs", "questionnaires"] = "contacts"
+    measure: Literal["rate_per_year", "cost_per_year", "mean_score"] = "rate_per_year"
     exposure: Literal["registration", "recall"] = "registration"
     kinds: tuple[str, ...] = ()
     icpc: tuple[str, ...] = ()
+    payers: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    price_year: int | None = None
+    instrument: str | None = None
+    windows: dict[str, Days] | None = None
+
+    @model_validator(mode="after")
+    def _says_what_it_needs(self) -> Self:
+        tables = {"rate_per_year": "contacts", "cost_per_year": "costs", "mean_score": "questionnaires"}
+        if self.table != tables[self.measure]:
+            raise ValueError(f"measure {self.measure} is of table {tables[self.measure]}")
+        if self.measure == "cost_per_year" and self.price_year is None:
+            raise ValueError("costs need a price_year")
+        if self.measure == "mean_score" and self.instrument is None:
+            raise ValueError("a score needs an instrument")
+        return self
+
+    @property
+    def scales(self) -> tuple[Literal["ratio", "difference"], ...]:
+        """The scales on which an effect on this outcome is meant: a score has no ratio."""
+        return ("difference",) if self.measure == "mean_score" else ("ratio", "difference")
+
+    @property
+    def unit(self) -> str:
+        """Unit of a difference."""
+        units = {"rate_per_year": "per_person_year", "cost_per_year": "eur_per_person_year"}
+        return units.get(self.measure, "points")
 
 
 class Design(_Plan):
@@ -215,6 +243,7 @@ class Study(_Plan):
     outcomes: Annotated[tuple[Outcome, ...], Field(min_length=1)]
     design: Design | None = None
     effects: Annotated[tuple[EffectPlan, ...], Field(min_length=1)]
+    negative_control: str | None = None
     assumptions: tuple[Assumption, ...] = ()
     disclosure: Disclosure = Disclosure()
 
@@ -223,9 +252,14 @@ class Study(_Plan):
         names = [outcome.name for outcome in self.outcomes]
         if len(names) != len(set(names)):
             raise ValueError("two outcomes have the same name")
-        unknown = {name for effect in self.effects for name in effect.outcomes} - set(names)
+        used = {name for effect in self.effects for name in effect.outcomes} | {
+            self.negative_control or names[0]
+        }
+        unknown = used - set(names)
         if unknown:
-            raise ValueError(f"effects name outcomes that are not in the plan: {', '.join(sorted(unknown))}")
+            raise ValueError(
+                f"effects or checks name outcomes that are not in the plan: {', '.join(sorted(unknown))}"
+            )
         headlines = [effect for effect in self.effects if effect.headline]
         if len(headlines) != 1 or len(headlines[0].outcomes) != 1:
             raise ValueError("exactly one effect, with one outcome, must be the headline")

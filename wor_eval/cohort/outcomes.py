@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from wor_eval.cohort.measures import dated_events, known_periods, last_scores, recalled_contacts
 from wor_eval.cohort.persons import observation_periods, unit_table
 from wor_eval.cohort.windows import count_events, observed_days, outcome_frame, recall_counts
 from wor_eval.errors import DesignError
 from wor_eval.study import Days, Outcome, Study
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
     import pandas as pd
 
     from wor_eval.cohort.build import Cohort
@@ -85,7 +85,8 @@ def _course(
     data: StudyData, units: pd.DataFrame, study: Study, observed: tuple[date, date]
 ) -> list[pd.DataFrame]:
     where = (observed, study.windows.monthly())
-    return [_measure(data, units, outcome, where) for outcome in study.outcomes]
+    over_time = [outcome for outcome in study.outcomes if outcome.measure != "mean_score"]
+    return [_measure(data, units, outcome, where) for outcome in over_time]
 
 
 def _categories(frames: list[pd.DataFrame]) -> pd.DataFrame:
@@ -105,23 +106,16 @@ def _measure(
     where: tuple[tuple[date, date], Mapping[str, Days]],
 ) -> pd.DataFrame:
     observed, windows = where
-    events = _events(data, outcome)
+    own = outcome.windows
+    if own is not None:
+        windows = {name: own[name] for name in windows if name in own}
     joined = unit_table(units)
+    if outcome.measure == "mean_score":
+        return last_scores(data, units, outcome, windows)
     if outcome.exposure == "recall":
-        counts = recall_counts(events.filter(events.recall_days.notnull()), joined, windows)
+        counts = recall_counts(recalled_contacts(data, outcome), joined, windows)
         return outcome_frame(counts.drop("observed_days"), counts.drop("value"), outcome=outcome.name)
-    values = count_events(events.filter(events.recall_days.isnull()), joined, windows)
-    days = observed_days(observation_periods(data, observed), joined, windows)
+    values = count_events(dated_events(data, outcome), joined, windows)
+    periods = observation_periods(data, observed)
+    days = observed_days(known_periods(data, periods, outcome), joined, windows)
     return outcome_frame(values, days, outcome=outcome.name)
-
-
-def _events(data: StudyData, outcome: Outcome) -> ir.Table:
-    """Give the rows of the table that count for an outcome: ``person_id, event_on, amount, recall_days``."""
-    table = data.tables[outcome.table]
-    if outcome.kinds:
-        table = table.filter(table.kind.isin(outcome.kinds))
-    if outcome.icpc:
-        table = table.filter(table.icpc.left(3).isin(outcome.icpc))
-    return table.select(
-        "person_id", event_on=table.contact_on, amount=table.n_contacts, recall_days=table.recall_days
-    )

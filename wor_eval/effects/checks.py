@@ -90,6 +90,8 @@ def robustness(matched: MatchedCohort, study: Study, *, outcome: str) -> pd.Data
 
     - ``by_practice``: errors robust by practice, t distribution with few practices; ``bootstrap_practice``: a
       cluster bootstrap over practices, percentile interval.
+    - ``observed_follow_up``: the difference at the follow-up that the referred had, instead of per person-year.
+    - ``negative_control``: the same contrast for the plan's negative-control outcome, which referral should not move.
     - ``leave_one_practice_out``: the lowest and the highest estimate without the sets of one practice.
     - ``e_value``: how strongly an unmeasured cause would have to go with both referral and outcome to explain the
       estimate, and (as ``conf_low``) the limit of its interval (VanderWeele and Ding 2017, doi:10.7326/M16-2607).
@@ -128,6 +130,10 @@ def _checks(matched: MatchedCohort, study: Study, outcome: str) -> Iterator[dict
     found = next(e for e in by_practice.rows if e.age_band == ALL_BANDS and e.scale == "ratio")
     yield {"check": "by_practice", **_numbers(found)}
     yield from _bootstrap_difference(matched, study, outcome, sizes)
+    yield from _observed_follow_up(matched, study, outcome)
+    if study.negative_control is not None:
+        control = _headline(matched, study, study.negative_control)
+        yield {"check": "negative_control", **_numbers(control)}
     for name, estimate in _leave_one_practice_out(matched, study, outcome):
         yield {"check": name, **_numbers(estimate)}
     if np.isfinite(headline.estimate):
@@ -137,6 +143,18 @@ def _checks(matched: MatchedCohort, study: Study, outcome: str) -> Iterator[dict
     tipping = _tipping_gamma(matched, study, outcome)
     if tipping is not None:
         yield _check("rosenbaum", tipping, np.nan, sizes)
+
+
+def _observed_follow_up(matched: MatchedCohort, study: Study, outcome: str) -> Iterator[dict[str, Any]]:
+    """Give the difference over the years after that the referred were observed, on average."""
+    table = matched_effects(matched, study, outcome=outcome, contrasts=(study.headline.contrast,))
+    found = next(e for e in table.rows if e.age_band == ALL_BANDS and e.scale == "difference")
+    years = wide_outcome(matched.cohort, outcome, ("after",)).years[:, 0]
+    followed = float(years[matched.referred & (matched.weight > 0)].mean())
+    scaled = {
+        name: followed * getattr(found, name) for name in ("estimate", "std_error", "conf_low", "conf_high")
+    }
+    yield {"check": "observed_follow_up", **_numbers(found), **scaled}
 
 
 def _check(name: str, estimate: float, low: float, sizes: dict[str, int]) -> dict[str, Any]:

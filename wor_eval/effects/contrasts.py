@@ -13,7 +13,7 @@ from wor_eval.cohort.wide import Floats, WideOutcome, wide_outcome
 from wor_eval.design.matched import MatchedCohort
 from wor_eval.effects.estimate import ALL_BANDS, EffectTable, Estimate, Scale, effect_table
 from wor_eval.errors import EstimationError
-from wor_eval.study import Study
+from wor_eval.study import Outcome, Study
 
 Contrast = Literal["after_only", "difference_in_differences", "against_earlier_year", "placebo"]
 # Signs over (arm, window). The placebo contrast sets two windows before the index date against each other.
@@ -171,12 +171,16 @@ def matched_effects(
         unit_of=matched.sets["unit"].to_numpy(),
     )
     band_of = matched.cohort.persons["age_band"].to_numpy()
+    seen = np.where(np.any(view.wide.years > 0, axis=1), view.weight, 0.0)
     parts = []
     for band in (*study.cohort.band_names, ALL_BANDS):
-        inside = view.weight if band == ALL_BANDS else np.where(band_of == band, view.weight, 0.0)
+        inside = seen if band == ALL_BANDS else np.where(band_of == band, seen, 0.0)
         parts.append((band, view.only(inside)))
+    plan = study.outcome(outcome)
     return effect_table(
-        _estimates(part, (outcome, contrast, band, name)) for contrast in contrasts for band, part in parts
+        _estimates(part, (outcome, contrast, band, name), plan)
+        for contrast in contrasts
+        for band, part in parts
     )
 
 
@@ -233,10 +237,9 @@ def cluster_codes(matched: MatchedCohort, cluster: Literal["set", "practice"]) -
     return codes
 
 
-def _estimates(view: _View, named: tuple[str, str, str, str]) -> list[Estimate]:
+def _estimates(view: _View, named: tuple[str, str, str, str], outcome: Outcome) -> list[Estimate]:
     rows = []
-    scales: tuple[Scale, Scale] = ("ratio", "difference")
-    for scale in scales:
+    for scale in outcome.scales:
         try:
             value = contrast_rates(
                 view.wide,
@@ -248,12 +251,17 @@ def _estimates(view: _View, named: tuple[str, str, str, str]) -> list[Estimate]:
             )
         except EstimationError:
             value = MISSING_VALUE
-        rows.append(as_estimate(value, named=named, scale=scale, sizes=view.sizes))
+        rows.append(as_estimate(value, named=named, scale=scale, sizes=view.sizes, unit=outcome.unit))
     return rows
 
 
 def as_estimate(
-    value: ContrastValue, *, named: tuple[str, str, str, str], scale: Scale, sizes: tuple[int, int, int]
+    value: ContrastValue,
+    *,
+    named: tuple[str, str, str, str],
+    scale: Scale,
+    sizes: tuple[int, int, int],
+    unit: str = "per_person_year",
 ) -> Estimate:
     """Give a contrast its interval and p-value, by the normal or (few clusters) the t distribution.
 
@@ -267,6 +275,8 @@ def as_estimate(
         A ratio comes back exponentiated, with the standard error of its log.
     sizes : tuple of int
         Referred, comparison persons, sets.
+    unit : str
+        Unit of a difference.
 
     Returns
     -------
@@ -288,7 +298,7 @@ def as_estimate(
         conf_low=float(back(value.estimate - half)),
         conf_high=float(back(value.estimate + half)),
         p_value=float(2 * stdtr(value.df, -abs(statistic))),
-        unit="rate_ratio" if scale == "ratio" else "per_person_year",
+        unit="rate_ratio" if scale == "ratio" else unit,
         method=method,
         n_referred=sizes[0],
         n_comparison=sizes[1],

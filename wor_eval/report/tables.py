@@ -80,24 +80,28 @@ def _fill(column: Column, row: pd.Series[Any]) -> str:
     return HIDDEN if column.numeric and column.hides and row["suppressed"] else column.cell(row)
 
 
-def _labels(results: Results, table: str) -> Mapping[str, str]:
+def column_labels(results: Results, table: str) -> Mapping[str, str]:
+    """Give the labels of a results table in the report's language."""
     return {name: label[results.lang] for name, label in describe_table(table).labels.items()}
 
 
-def _text(header: str, column: str, lang: Lang) -> Column:
+def text_column(header: str, column: str, lang: Lang) -> Column:
     """Make a column of terms: codes of the results in the words of the language."""
     return Column(header=header, cell=lambda row: term(str(row[column]), lang), numeric=False)
 
 
-def _count(header: str, column: str, lang: Lang) -> Column:
+def count_column(header: str, column: str, lang: Lang) -> Column:
+    """Make a column of whole numbers."""
     return Column(header=header, cell=lambda row: number(float(row[column]), lang=lang))
 
 
-def _number(header: str, column: str, lang: Lang, digits: int = 2) -> Column:
+def number_column(header: str, column: str, lang: Lang, digits: int = 2) -> Column:
+    """Make a column of numbers with decimals."""
     return Column(header=header, cell=lambda row: number(float(row[column]), digits, lang=lang))
 
 
-def _interval(lang: Lang, digits: int = 2) -> Column:
+def interval_column(lang: Lang, digits: int = 2) -> Column:
+    """Make a column of 95 % intervals, of ``conf_low`` and ``conf_high``."""
     header = "95%-BI" if lang == "nl" else "95% CI"
     return Column(
         header=header, cell=lambda row: interval(row["conf_low"], row["conf_high"], digits, lang=lang)
@@ -111,17 +115,17 @@ def _as_is(header: str, column: str) -> Column:
 def attrition(results: Results) -> ReportTable:
     """Show who was left after each step, by arm."""
     frame, lang = results.table("attrition"), results.lang
-    labels = _labels(results, "attrition")
+    labels = column_labels(results, "attrition")
     columns = [
         Column(
             header=labels[f"reason_{lang}"].split(" (")[0],
             cell=lambda r: str(r[f"reason_{lang}"]),
             numeric=False,
         ),
-        _count(labels["n_referred"], "n_referred", lang),
+        count_column(labels["n_referred"], "n_referred", lang),
     ]
     if frame["n_comparison"].fillna(1).any():
-        columns.append(_count(labels["n_comparison"], "n_comparison", lang))
+        columns.append(count_column(labels["n_comparison"], "n_comparison", lang))
     return report_table(frame, columns)
 
 
@@ -153,16 +157,17 @@ def _characteristic(row: pd.Series[Any], lang: Lang) -> str:
 
 
 def rates(results: Results) -> ReportTable:
-    """Show events, person-years and rate by window and age band of the referred."""
+    """Show events, person-years and rate by window and age band of the referred, for the headline outcome."""
     frame, lang = results.table("rates"), results.lang
-    labels = _labels(results, "rates")
+    frame = frame[frame["outcome"] == results.study.headline.outcomes[0]]
+    labels = column_labels(results, "rates")
     columns = [
-        _text(labels["age_band"], "age_band", lang),
-        _text(labels["window"], "window", lang),
-        _count(labels["n_persons"], "n_persons", lang),
-        _count(labels["events"], "events", lang),
-        _number(labels["person_years"], "person_years", lang, 0),
-        _number(labels["rate"], "rate", lang),
+        text_column(labels["age_band"], "age_band", lang),
+        text_column(labels["window"], "window", lang),
+        count_column(labels["n_persons"], "n_persons", lang),
+        count_column(labels["events"], "events", lang),
+        number_column(labels["person_years"], "person_years", lang, 0),
+        number_column(labels["rate"], "rate", lang),
     ]
     return report_table(frame[frame["arm"] == "referred"], columns)
 
@@ -179,26 +184,26 @@ def effects(
     chosen = frame[(frame["contrast"] == contrast) & (frame["scale"] == scale)]
     if methods is not None:
         chosen = chosen[chosen["method"].isin(methods)]
-    labels = _labels(results, "effects")
+    labels = column_labels(results, "effects")
     columns = [
-        _text(labels["age_band"], "age_band", lang),
-        _text(labels["method"], "method", lang),
-        _number(term(scale, lang), "estimate", lang),
-        _interval(lang),
+        text_column(labels["age_band"], "age_band", lang),
+        text_column(labels["method"], "method", lang),
+        number_column(term(scale, lang), "estimate", lang),
+        interval_column(lang),
         Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
-        _count(labels["n_referred"], "n_referred", lang),
+        count_column(labels["n_referred"], "n_referred", lang),
     ]
     return report_table(chosen, columns)
 
 
 def interaction(results: Results) -> ReportTable:
     """Show the test of whether the effect differs between age bands."""
-    lang, labels = results.lang, _labels(results, "interaction")
+    lang, labels = results.lang, column_labels(results, "interaction")
     columns = [
-        _text(labels["scale"], "scale", lang),
-        _text(labels["method"], "method", lang),
-        _number(labels["statistic"], "statistic", lang),
-        _count(labels["df"], "df", lang),
+        text_column(labels["scale"], "scale", lang),
+        text_column(labels["method"], "method", lang),
+        number_column(labels["statistic"], "statistic", lang),
+        count_column(labels["df"], "df", lang),
         Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
     ]
     return report_table(results.table("interaction"), columns)
@@ -206,11 +211,11 @@ def interaction(results: Results) -> ReportTable:
 
 def change(results: Results) -> ReportTable:
     """Show how many persons fell, stayed and rose, by age band."""
-    lang, labels = results.lang, _labels(results, "change")
+    lang, labels = results.lang, column_labels(results, "change")
     columns = [
-        _text(labels["age_band"], "age_band", lang),
-        _text(labels["direction"], "direction", lang),
-        _count(labels["n_persons"], "n_persons", lang),
+        text_column(labels["age_band"], "age_band", lang),
+        text_column(labels["direction"], "direction", lang),
+        count_column(labels["n_persons"], "n_persons", lang),
         Column(header=labels["share"], cell=lambda r: percent(r["share"], lang=lang)),
     ]
     return report_table(results.table("change"), columns)
@@ -218,31 +223,31 @@ def change(results: Results) -> ReportTable:
 
 def concentration(results: Results) -> ReportTable:
     """Show what share of the total change the most extreme persons carry."""
-    lang, labels = results.lang, _labels(results, "concentration")
+    lang, labels = results.lang, column_labels(results, "concentration")
     columns = [
-        _text(labels["age_band"], "age_band", lang),
+        text_column(labels["age_band"], "age_band", lang),
         Column(
             header=labels["extreme_share"],
             cell=lambda r: percent(r["extreme_share"], lang=lang),
             hides=False,
         ),
-        _count(labels["n_extreme"], "n_extreme", lang),
+        count_column(labels["n_extreme"], "n_extreme", lang),
         Column(header=labels["share_of_change"], cell=lambda r: percent(r["share_of_change"], lang=lang)),
-        _number(labels["mean_change"], "mean_change", lang),
-        _number(labels["mean_change_without"], "mean_change_without", lang),
+        number_column(labels["mean_change"], "mean_change", lang),
+        number_column(labels["mean_change_without"], "mean_change_without", lang),
     ]
     return report_table(results.table("concentration"), columns)
 
 
 def composition(results: Results) -> ReportTable:
     """Show the rate ratio over all rows beside the one over persons seen in both windows."""
-    lang, labels = results.lang, _labels(results, "composition")
+    lang, labels = results.lang, column_labels(results, "composition")
     columns = [
-        _text(labels["persons"], "persons", lang),
-        _count(labels["n_before"], "n_before", lang),
-        _count(labels["n_after"], "n_after", lang),
-        _number(term("ratio", lang), "estimate", lang),
-        _interval(lang),
+        text_column(labels["persons"], "persons", lang),
+        count_column(labels["n_before"], "n_before", lang),
+        count_column(labels["n_after"], "n_after", lang),
+        number_column(term("ratio", lang), "estimate", lang),
+        interval_column(lang),
     ]
     return report_table(results.table("composition"), columns)
 
@@ -252,105 +257,16 @@ def regression_to_mean(results: Results, *, age_band: str | None = None) -> Repo
     frame, lang = results.table("regression_to_mean"), results.lang
     if age_band is not None:
         frame = frame[frame["age_band"] == age_band]
-    labels = _labels(results, "regression_to_mean")
+    labels = column_labels(results, "regression_to_mean")
     columns = [
-        _text(labels["age_band"], "age_band", lang),
-        _text(labels["method"], "method", lang),
-        _number(labels["observed"], "observed", lang),
-        _number(labels["expected"], "expected", lang),
-        _number(term("unexplained", lang), "estimate", lang),
-        _interval(lang),
+        text_column(labels["age_band"], "age_band", lang),
+        text_column(labels["method"], "method", lang),
+        number_column(labels["observed"], "observed", lang),
+        number_column(labels["expected"], "expected", lang),
+        number_column(term("unexplained", lang), "estimate", lang),
+        interval_column(lang),
     ]
     return report_table(frame, columns)
-
-
-def design_numbers(results: Results) -> ReportTable:
-    """Show the size of the design, and who was left out."""
-    lang, labels = results.lang, _labels(results, "design")
-    columns = [
-        _text(labels["measure"], "measure", lang),
-        Column(
-            header=labels["value"], cell=lambda r: number(r["value"], 2 if r["value"] < 1 else 0, lang=lang)
-        ),
-    ]
-    return report_table(results.table("design"), columns)
-
-
-def balance(results: Results, *, age_band: str = "all") -> ReportTable:
-    """Show means and standardised differences after matching, with the difference before; beyond the limit: !."""
-    from wor_eval.report.matched_figures import covariate_words
-
-    frame, lang = results.table("balance"), results.lang
-    frame = frame[frame["age_band"] == age_band]
-    before = frame[frame["sample"] == "before"].set_index("covariate")["smd"]
-    after = frame[frame["sample"] == "after"].assign(smd_before=lambda d: d["covariate"].map(before))
-    labels, nl = _labels(results, "balance"), lang == "nl"
-
-    def smd(row: pd.Series[Any]) -> str:
-        mark = " !" if row["flagged"] else ""
-        return f"{number(row['smd'], 2, lang=lang)}{mark}"
-
-    columns = [
-        Column(
-            header=labels["covariate"], cell=lambda r: covariate_words(r["covariate"], lang), numeric=False
-        ),
-        _number(term("referred", lang), "mean_referred", lang),
-        _number(term("comparison", lang), "mean_comparison", lang),
-        _number("SMD ervoor" if nl else "SMD before", "smd_before", lang),
-        Column(header="SMD erna" if nl else "SMD after", cell=smd),
-        _number("Var. verh." if nl else "Var. ratio", "variance_ratio", lang),
-        _number("KS", "ks", lang),
-    ]
-    return report_table(after, columns)
-
-
-def triangulation(results: Results, *, age_band: str = "all", scale: str = "ratio") -> ReportTable:
-    """Show every design with its effect and its placebo contrast; a star marks the plan's headline."""
-    from wor_eval.report.matched_figures import design_words
-
-    frame, lang = results.table("triangulation"), results.lang
-    frame = frame[(frame["age_band"] == age_band) & (frame["scale"] == scale)]
-    labels = _labels(results, "triangulation")
-    columns = [
-        Column(header=labels["design"], cell=lambda r: design_words(r, results), numeric=False),
-        _number("Effect", "estimate", lang),
-        _interval(lang),
-        _number("Placebo", "placebo", lang),
-        Column(
-            header="95%-BI" if lang == "nl" else "95% CI",
-            cell=lambda r: interval(r["placebo_low"], r["placebo_high"], 2, lang=lang),
-        ),
-    ]
-    return report_table(frame, columns)
-
-
-def robustness(results: Results) -> ReportTable:
-    """Show the checks beside the headline."""
-    lang, labels = results.lang, _labels(results, "robustness")
-    columns = [
-        _text(labels["check"], "check", lang),
-        _number(labels["estimate"], "estimate", lang),
-        _number(labels["conf_low"], "conf_low", lang),
-        _number(labels["conf_high"], "conf_high", lang),
-        _count(labels["n_referred"], "n_referred", lang),
-    ]
-    return report_table(results.table("robustness"), columns)
-
-
-def contrasts(results: Results, *, scale: Literal["ratio", "difference"]) -> ReportTable:
-    """Show every contrast of the plan's design on one scale, by age band."""
-    frame, lang = results.table("effects"), results.lang
-    labels = _labels(results, "effects")
-    columns = [
-        _text(labels["contrast"], "contrast", lang),
-        _text(labels["age_band"], "age_band", lang),
-        _number(term("ratio", lang) if scale == "ratio" else labels["estimate"], "estimate", lang),
-        _interval(lang),
-        Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
-        _count(labels["n_referred"], "n_referred", lang),
-    ]
-    shown = frame[frame["scale"] == scale]
-    return report_table(shown.assign(contrast="contrast_" + shown["contrast"]), columns)
 
 
 def windows(results: Results) -> ReportTable:

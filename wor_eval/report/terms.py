@@ -93,6 +93,15 @@ _TERMS: Final[dict[str, tuple[str, str]]] = {
     ),
     "leave_one_practice_out_lowest": ("Zonder één praktijk: laagste", "Without one practice: lowest"),
     "leave_one_practice_out_highest": ("Zonder één praktijk: hoogste", "Without one practice: highest"),
+    "observed_follow_up": (
+        "Verschil over de waargenomen tijd, per persoon",
+        "Difference over the observed time, per person",
+    ),
+    "negative_control": ("Negatieve controle-uitkomst", "Negative-control outcome"),
+    "age_band": ("Leeftijd", "Age"),
+    "frequent_attender": ("Frequente bezoeker (bovenste tiende)", "Frequent attender (top tenth)"),
+    "yes": ("ja", "yes"),
+    "no": ("nee", "no"),
     "e_value": ("E-waarde (ondergrens: van het interval)", "E-value (lower limit: of the interval)"),
     "rosenbaum": ("Rosenbaum: omslagpunt gamma", "Rosenbaum: tipping gamma"),
     # directions and composition

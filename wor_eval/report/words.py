@@ -56,7 +56,8 @@ def estimate(
     """
     frame = results.table("effects")
     rows = frame[
-        (frame["contrast"] == contrast)
+        (frame["outcome"] == results.study.headline.outcomes[0])
+        & (frame["contrast"] == contrast)
         & (frame["age_band"] == age_band)
         & (frame["method"] == method)
         & (frame["scale"] == scale)
@@ -93,7 +94,10 @@ _HIDDEN = {
 
 def _overall(ratio: Estimate, difference: Estimate, lang: Lang) -> str:
     size = number(abs(difference.estimate), 1, lang=lang)
-    limits = interval(difference.conf_low, difference.conf_high, 1, lang=lang)
+    low, high = difference.conf_low, difference.conf_high
+    if difference.direction == "lower":  # "4.0 fewer" has its limits without a sign too
+        low, high = -high, -low
+    limits = interval(low, high, 1, lang=lang)
     if lang == "nl":
         says = {
             "lower": f"In het jaar na de verwijzing waren er {size} contacten per persoon per jaar minder",

@@ -1,0 +1,146 @@
+"""What counts for an outcome: which contacts, which costs at which prices, which answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wor_eval.cohort.answers import parse_items
+from wor_eval.cohort.cost_lines import costs_known, priced_costs
+from wor_eval.cohort.instruments import check_scores, read_instruments, score_items
+from wor_eval.cohort.wide import DAYS_PER_YEAR
+from wor_eval.errors import DesignError, StudyError
+from wor_eval.study import Days, Outcome
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pandas as pd
+
+    from wor_eval.cohort.wide import Floats
+    from wor_eval.data.read import StudyData
+
+
+def dated_events(data: StudyData, outcome: Outcome) -> ir.Table:
+    """Give the dated events of an outcome: ``person_id, event_on, amount``.
+
+    Contacts count as many as the row stands for; costs are in EUR at the price year of the plan, credits netted, on
+    the first day of the line.
+
+    Raises
+    ------
+    DesignError
+        The table of the outcome is not among the data.
+    """
+    if outcome.table == "costs":
+        lines = priced_costs(_table(data, outcome), price_year=outcome.price_year or 0)
+        if outcome.payers:
+            lines = lines.filter(lines.payer.isin(outcome.payers))
+        if outcome.categories:
+            lines = lines.filter(lines.category.isin(outcome.categories))
+        return lines.select("person_id", event_on=lines.from_on, amount=lines.amount)
+    contacts = _contacts(data, outcome)
+    return contacts.filter(contacts.recall_days.isnull()).drop("recall_days")
+
+
+def recalled_contacts(data: StudyData, outcome: Outcome) -> ir.Table:
+    """Give the self-reported counts of an outcome: ``person_id, event_on, amount, recall_days``."""
+    contacts = _contacts(data, outcome)
+    return contacts.filter(contacts.recall_days.notnull())
+
+
+def _table(data: StudyData, outcome: Outcome) -> ir.Table:
+    if outcome.table not in data.tables:
+        raise DesignError(f"outcome {outcome.name} needs table {outcome.table}, which is not among the data")
+    return data.tables[outcome.table]
+
+
+def _contacts(data: StudyData, outcome: Outcome) -> ir.Table:
+    table = _table(data, outcome)
+    if outcome.kinds:
+        table = table.filter(table.kind.isin(outcome.kinds))
+    if outcome.icpc:
+        table = table.filter(table.icpc.left(3).isin(outcome.icpc))
+    return table.select(
+        "person_id", event_on=table.contact_on, amount=table.n_contacts, recall_days=table.recall_days
+    )
+
+
+def known_periods(data: StudyData, periods: ir.Table, outcome: Outcome) -> ir.Table:
+    """Leave out the time of persons whose costs are not known: a municipality that delivers no Wmo data.
+
+    Parameters
+    ----------
+    data : StudyData
+        The raw tables.
+    periods : ibis table
+        ``person_id, first_on, last_on``.
+    outcome : Outcome
+        Costs of which payers; without payers, all of them.
+
+    Returns
+    -------
+    ibis table
+        The periods in which the outcome is observed: missing is not zero.
+    """
+    if outcome.table != "costs" or "municipalities" not in data.tables:
+        return periods
+    payers = outcome.payers or ("zvw", "wmo", "wlz", "own")
+    known = costs_known(data.tables["persons"], data.tables["municipalities"], payers=payers)
+    return periods.semi_join(known.filter(known.known), "person_id")
+
+
+def last_scores(
+    data: StudyData, units: pd.DataFrame, outcome: Outcome, windows: Mapping[str, Days]
+) -> pd.DataFrame:
+    """Give the last score of each unit in each window; a score counts as one year of observation.
+
+    Questionnaires are few, so they are scored here and not in the engine.
+
+    Returns
+    -------
+    DataFrame
+        ``unit, outcome, window, value, observed_days``; a weighted rate of such rows is a weighted mean score.
+
+    Raises
+    ------
+    StudyError
+        The instrument is not known.
+    DataError
+        Answers outside the range of the instrument.
+    """
+    import pandas as pd
+
+    table = _table(data, outcome)
+    rows = table.filter(table.instrument == outcome.instrument)
+    answers = rows.select("person_id", "answered_on", "score", "items").to_pandas()
+    answers["value"] = _scores(answers, outcome)
+    answers["answered_on"] = pd.to_datetime(answers["answered_on"])
+    joined = units[["unit", "person_id", "index_on", "last_on"]].merge(answers, on="person_id")
+    joined = joined[joined["value"].notna() & (joined["answered_on"] <= joined["last_on"])]
+    day = (joined["answered_on"] - joined["index_on"]).dt.days
+    found = []
+    for name, (first, last) in windows.items():
+        inside = joined[(day >= first) & (day <= last)].sort_values(["unit", "answered_on"], kind="stable")
+        found.append(inside.groupby("unit").tail(1)[["unit", "value"]].assign(window=name))
+    frame = pd.concat(found, ignore_index=True).sort_values(["unit", "window"], ignore_index=True)
+    frame = frame.assign(outcome=outcome.name, observed_days=DAYS_PER_YEAR)
+    return frame[["unit", "outcome", "window", "value", "observed_days"]]
+
+
+def _scores(answers: pd.DataFrame, outcome: Outcome) -> Floats:
+    """Score the answers by item; a score that was delivered is checked and taken as it is."""
+    instrument = read_instruments().get(outcome.instrument or "")
+    if instrument is None:
+        raise StudyError(f"outcome {outcome.name}: instrument {outcome.instrument} is not known")
+    delivered = answers["score"].to_numpy(float, na_value=np.nan)
+    scores = np.full(len(answers), np.nan)
+    given = np.isfinite(delivered)
+    if given.any():
+        scores[given] = check_scores(delivered[given], instrument)
+    by_item = ~given & answers["items"].notna().to_numpy()
+    if by_item.any():
+        parsed = parse_items(answers.loc[by_item, "items"].tolist(), instrument)
+        scores[by_item] = score_items(parsed, instrument).score
+    return scores
