@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from wor_eval.assets import asset
-from wor_eval.errors import ReportError
-from wor_eval.report import words
+from wor_eval.report import matched_words, words
 from wor_eval.report.render import IndexPage, render_index, render_report
-from wor_eval.report.results import load_results
+from wor_eval.report.results import Results, load_results
 from wor_eval.study import Lang
 
 LANGUAGES: tuple[Lang, ...] = ("nl", "en")
@@ -28,7 +30,8 @@ def render_study(
     Parameters
     ----------
     study : str
-        Name of the study; its reports are ``reports/<study>.<lang>.qmd``.
+        Name of the study. Its reports are ``reports/<study>.<lang>.qmd``; a plan of your own has the report of its
+        kind, before-and-after or matched cohort.
     results : Path
         Folder with the results of all studies.
     out : Path
@@ -46,17 +49,37 @@ def render_study(
     Raises
     ------
     ReportError
-        There is no report of this study, or its code fails.
+        The code of the report fails.
     """
-    load_results(study, folder=results)
+    found = load_results(study, folder=results)
     pages: dict[Lang, Path] = {}
-    for lang in langs:
-        qmd = asset("reports", f"{study}.{lang}.qmd")
-        if not qmd.is_file():
-            raise ReportError(f"there is no report {qmd.name} in reports")
-        progress(f"report {study}.{lang}")
-        pages[lang] = render_report(qmd, output=out / f"{study}.{lang}.html", results=results.resolve())
+    with _as_report(found, results) as (report, place):
+        for lang in langs:
+            progress(f"report {study}.{lang}")
+            qmd = asset("reports", f"{report}.{lang}.qmd")
+            pages[lang] = render_report(qmd, output=out / f"{study}.{lang}.html", results=place)
     return pages
+
+
+@contextmanager
+def _as_report(found: Results, results: Path) -> Iterator[tuple[str, Path]]:
+    """Give the report to use and the folder it reads: a study of another name borrows the report of its kind."""
+    name = found.study.name
+    if asset("reports", f"{name}.nl.qmd").is_file():
+        yield name, results.resolve()
+        return
+    kind = "before_after" if found.study.design is None else "matched_cohort"
+    with TemporaryDirectory(prefix="wor_eval-") as scratch:
+        shutil.copytree(results / name, Path(scratch) / kind)
+        yield kind, Path(scratch)
+
+
+def summary(found: Results) -> str:
+    """Give the answer of a study in a few sentences, for the index; a change never stands without its verdict."""
+    if found.study.design is not None:
+        return matched_words.headline(found).text
+    verdict = words.regression_to_mean(found).text.split("**")
+    return f"{words.headline(found)} {verdict[1] if len(verdict) > 1 else verdict[0]}"
 
 
 def render_site(
@@ -84,8 +107,7 @@ def render_site(
     for study in studies:
         pages = render_study(study, results=results, out=out, progress=progress)
         found = load_results(study, lang="nl", folder=results)
-        summary = words.headline(found).text
-        entries.append(IndexPage(title=found.study.title.nl, summary=summary, files=pages))
+        entries.append(IndexPage(title=found.study.title.nl, summary=summary(found), files=pages))
     return render_index(
         entries,
         output=out / "index.html",
