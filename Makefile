@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock clean
+.PHONY: help demo test check recovery lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -29,8 +29,11 @@ check: $(STAMP) ## ruff, ruff format and mypy strict
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+recovery: $(STAMP) ## simulate 200 studies per scenario: bias and coverage of every design (half an hour)
+	@$(BIN)/python -m benchmarks.recovery
+
 lock: ## write requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+	uv pip compile --universal --python-version 3.11 --no-annotate --no-header \
 	    --extra dev pyproject.toml -o requirements.lock
 
 clean: ## remove what the other targets made

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from benchmarks.recovery.page import write_page
 from benchmarks.recovery.panel_cohort import panel_cohort
 from wor_eval.assets import asset
 from wor_eval.data.panel import Panel, simulate_panel
@@ -99,13 +100,16 @@ def main() -> None:
     parser.add_argument("--persons", type=int, default=15_000)
     parser.add_argument("--scenarios", nargs="+", default=list(SCENARIOS), choices=SCENARIOS)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--out", type=Path, default=HERE / "summary.csv")
+    parser.add_argument(
+        "--out", type=Path, default=HERE / "summary.csv", help="the page goes to docs/recovery.md"
+    )
     chosen = parser.parse_args()
     jobs = [(s, seed, chosen.persons) for seed in range(1, chosen.studies + 1) for s in chosen.scenarios]
     with ProcessPoolExecutor(chosen.workers) as pool:
         done = list(tqdm(pool.map(one_study, jobs, chunksize=4), total=len(jobs), file=sys.stderr))
     summary = summarise(pd.concat(done, ignore_index=True))
     summary.to_csv(chosen.out, index=False, lineterminator="\n")
+    write_page(summary, HERE.parent.parent / "docs" / "recovery.md")
     print(summary.to_string())
 
 
