@@ -35,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WorEvalError as error:
         print(f"wor-eval: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"wor-eval: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nwor-eval: interrupted; nothing that was there is changed", file=sys.stderr)
         return 130
@@ -155,7 +158,7 @@ def _plan(path: Path) -> Path:
     from wor_eval.assets import asset
 
     shipped = asset("analyses", f"{path.name}.toml")
-    return shipped if not path.exists() and shipped.is_file() else path
+    return shipped if not path.is_file() and shipped.is_file() else path
 
 
 def _run(chosen: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from wor_eval.cohort.build import Cohort
     from wor_eval.data.read import StudyData
+    from wor_eval.design.matched import MatchedCohort
     from wor_eval.report.results import Results
 
 
@@ -155,7 +156,9 @@ def matched_tables(
         "overlap": lambda: diagnostics.overlap(matched, outcome=headline),
         "event_study": lambda: event_study(matched, study, outcome=headline),
         "subgroups": lambda: subgroup_effects(matched, study, outcome=headline),
-        "robustness": lambda: checks.robustness(matched, study, outcome=headline),
+        "robustness": lambda: checks.robustness(
+            matched, study, outcome=headline, earlier=_earlier_index(data, study, headline)
+        ),
         "triangulation": lambda: triangulate(cohort, study, outcome=headline),
         "specification": lambda: checks.specification_curve(cohort, study, outcome=headline),
     }
@@ -168,3 +171,17 @@ def matched_tables(
     progress("designs side by side and checks")
     checked = {name: make() for name, make in for_headline.items()}
     return {**described, **_together(makers, study), **checked}
+
+
+def _earlier_index(data: StudyData, study: Study, outcome: str) -> MatchedCohort | None:
+    """Match the same way two years before the index dates; None where the data do not reach back that far."""
+    from wor_eval.cohort.build import build_cohort
+    from wor_eval.design.matching import match_cohort
+    from wor_eval.errors import DesignError, EstimationError
+
+    alone = study.model_copy(update={"outcomes": (study.outcome(outcome),)})
+    try:
+        cohort = build_cohort(data, alone, shift_days=-730)
+        return match_cohort(cohort, alone, outcome=outcome)
+    except (DesignError, EstimationError):
+        return None

@@ -70,9 +70,17 @@ def _take_place(temporary: Path, target: Path) -> None:
         temporary.rename(target)
         return
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.previous.", dir=target.parent))
-    target.rename(aside / target.name)
-    temporary.rename(target)
-    shutil.rmtree(aside)
+    previous = aside / target.name
+    try:
+        target.rename(previous)
+        temporary.rename(target)
+    except BaseException:
+        if previous.exists() and not target.exists():
+            previous.rename(target)
+        raise
+    finally:
+        if target.exists():
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def _umask() -> int:

@@ -15,7 +15,6 @@ RULE = DisclosureRule(
     hides=("share",),
     group=("outcome",),
     adds_up=("direction", "age_band"),
-    total={"age_band": "all"},
 )
 DIRECTIONS = ("fell", "stayed", "rose")
 COUNT = st.one_of(st.just(0), st.integers(1, MIN - 1), st.integers(MIN, 3 * MIN), st.integers(MIN, 500))

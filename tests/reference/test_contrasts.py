@@ -42,9 +42,12 @@ def matched(cohort: Cohort, study: Study) -> MatchedCohort:
     return match_cohort(cohort, study, outcome=OUTCOME)
 
 
-def stacked(matched: MatchedCohort) -> pd.DataFrame:
-    """One row per unit and window, as a regression wants it."""
+def stacked(matched: MatchedCohort, contrast: str) -> pd.DataFrame:
+    """One row per unit and window, as a regression wants it; earlier windows weighted by the share followed after."""
     wide = wide_outcome(matched.cohort, OUTCOME, WINDOWS)
+    windows = {window for _, window in SIGNS[contrast]}
+    after = wide.years[:, WINDOWS.index("after")]
+    followed = after / after.max() if "after" in windows and len(windows) > 1 else np.ones(after.size)
     clusters = cluster_codes(matched, "set")
     rows = [
         pd.DataFrame(
@@ -53,7 +56,7 @@ def stacked(matched: MatchedCohort) -> pd.DataFrame:
                 "years": wide.years[:, i],
                 "window": window,
                 "arm": matched.referred,
-                "weight": matched.weight,
+                "weight": matched.weight * (1.0 if window == "after" else followed),
                 "cluster": clusters,
             }
         )
@@ -67,7 +70,7 @@ def stacked(matched: MatchedCohort) -> pd.DataFrame:
 def test_a_log_contrast_is_a_weighted_saturated_poisson_regression(
     matched: MatchedCohort, contrast: str
 ) -> None:
-    frame = stacked(matched)
+    frame = stacked(matched, contrast)
     cells = frame["arm"].map({True: "referred", False: "comparison"}) + "|" + frame["window"]
     X = pd.get_dummies(cells).astype(float)
     fit = sm.GLM(
@@ -101,7 +104,7 @@ def test_a_log_contrast_is_a_weighted_saturated_poisson_regression(
 
 
 def test_a_difference_is_the_weighted_sum_of_four_rates(matched: MatchedCohort) -> None:
-    frame = stacked(matched)
+    frame = stacked(matched, "difference_in_differences")
     rates = frame.groupby(["arm", "window"]).apply(
         lambda d: (d["weight"] * d["y"]).sum() / (d["weight"] * d["years"]).sum(), include_groups=False
     )

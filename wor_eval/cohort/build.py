@@ -58,7 +58,7 @@ class Cohort:
         return counts
 
 
-def build_cohort(data: StudyData, study: Study) -> Cohort:
+def build_cohort(data: StudyData, study: Study, *, shift_days: int = 0) -> Cohort:
     """Build the cohort of a study: index dates, rules, windows, outcomes.
 
     A referred person enters at the first referral of the study period. Comparison persons, when the plan
@@ -74,6 +74,9 @@ def build_cohort(data: StudyData, study: Study) -> Cohort:
         The checked raw tables.
     study : Study
         The plan.
+    shift_days : int
+        Days to move every index date, for a placebo index date: with -730 the windows lie two years earlier, and
+        the referred too are only observed until the day before their referral.
 
     Returns
     -------
@@ -97,7 +100,7 @@ def build_cohort(data: StudyData, study: Study) -> Cohort:
     """
     attrition = Attrition()
     observed = observed_period(data, study)
-    units = enter(data, study, attrition)
+    units = enter(data, study, attrition, shift_days=shift_days)
     units = describe(data, units, observed)
     units = keep_present(units, attrition)
     units = _add_days(data, units, study, observed)

@@ -49,8 +49,8 @@ def observed_period(data: StudyData, study: Study) -> tuple[date, date]:
     return plan.observed_from or first.date(), plan.observed_until or last.date()
 
 
-def enter(data: StudyData, study: Study, attrition: Attrition) -> pd.DataFrame:
-    """Give the index dates of both arms: ``person_id, arm, index_on, first_referral``.
+def enter(data: StudyData, study: Study, attrition: Attrition, *, shift_days: int = 0) -> pd.DataFrame:
+    """Give the index dates of both arms, moved by some days: ``person_id, arm, index_on, first_referral``.
 
     Raises
     ------
@@ -64,6 +64,7 @@ def enter(data: StudyData, study: Study, attrition: Attrition) -> pd.DataFrame:
     in_period = _in_period(referrals, study)
     attrition.add(_REFERRALS, in_period.assign(arm="referred"))
     referred = referred_entries(in_period).assign(arm="referred")
+    referred["index_on"] += pd.Timedelta(days=shift_days)
     arms = [referred]
     if study.cohort.entries:
         everybody = data.tables["persons"].select("person_id").to_pandas()["person_id"].to_numpy()
@@ -109,7 +110,8 @@ def describe(data: StudyData, units: pd.DataFrame, observed: tuple[date, date]) 
     for column in ("index_on", "died_on", "first_referral"):
         frame[column] = pd.to_datetime(frame[column])
     end = pd.Timestamp(observed[1])
-    own_referral = frame["first_referral"].where(frame["arm"] == "comparison") - pd.Timedelta(days=1)
+    ahead = (frame["arm"] == "comparison") | (frame["first_referral"] > frame["index_on"])
+    own_referral = frame["first_referral"].where(ahead) - pd.Timedelta(days=1)
     last = pd.concat([own_referral, frame["died_on"]], axis=1).min(axis=1)
     last = last.where(last < end, end)
     return frame.assign(last_on=last, age=_age(frame)).drop(columns=["row"])

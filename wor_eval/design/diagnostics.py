@@ -148,13 +148,19 @@ def design_numbers(matched: MatchedCohort, *, outcome: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``outcome, measure, value``.
+        ``outcome, measure, value, n_persons``; ``n_persons`` is the count itself where the measure counts persons,
+        else the number of referred in the design.
     """
     import pandas as pd
 
-    numbers = dict(matched.summary())
+    numbers: dict[str, float] = dict(matched.summary())
+    counted = set(numbers)
     if matched.covariates.reliability is not None:
         numbers["reliability"] = matched.covariates.reliability
     numbers["n_imputed"] = matched.covariates.n_imputed
-    rows = [(outcome, name, float(value)) for name, value in numbers.items()]
-    return pd.DataFrame(rows, columns=["outcome", "measure", "value"])
+    counted.add("n_imputed")
+    rows = [
+        (outcome, name, float(value), int(value) if name in counted else int(numbers["n_referred"]))
+        for name, value in numbers.items()
+    ]
+    return pd.DataFrame(rows, columns=["outcome", "measure", "value", "n_persons"])

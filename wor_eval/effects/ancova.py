@@ -110,8 +110,10 @@ def ancova(
     Raises
     ------
     EstimationError
-        Missing or infinite values, different shapes, an arm without persons, collinear columns, weights
-        without clusters.
+        Missing or infinite values, different shapes, an arm with fewer than two persons, collinear columns,
+        weights without clusters.
+    DesignError
+        Arms other than 0 and 1, or an empty one.
 
     Examples
     --------
@@ -147,7 +149,7 @@ def change_difference(
 
     Raises
     ------
-    EstimationError
+    EstimationError, DesignError
         As :func:`ancova`.
 
     Examples

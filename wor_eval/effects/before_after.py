@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wor_eval.cohort.wide import DAYS_PER_YEAR, Floats
 from wor_eval.effects.bootstrap import bootstrap_draws, cluster_totals
@@ -37,10 +38,10 @@ def before_after_effects(cohort: Cohort, study: Study, *, outcome: str) -> Effec
     those in the first. ``before_after`` sets window after against before; ``placebo`` sets before against
     placebo, where nothing can have happened. It is a change, not an effect: see ``regression_to_mean``.
 
-    Methods: ``gee_poisson``, Poisson with exchangeable working correlation and errors robust by person (Liang
-    and Zeger 1986, doi:10.1093/biomet/73.1.13); ``negative_binomial_*``, NB2 with sandwich errors by practice,
-    or by person with fewer than 20 practices; ``conditional_poisson``, given each person's total, over persons
-    seen in both windows; ``robust``, the difference of two ratios of sums with errors by person;
+    Methods: ``gee_poisson``, Poisson with exchangeable working correlation within persons (Liang and Zeger 1986,
+    doi:10.1093/biomet/73.1.13); ``negative_binomial_*``, NB2; both with sandwich errors by practice, or by
+    person with fewer than 20 practices; ``conditional_poisson``, given each person's total, over persons
+    seen in both windows; ``robust``, the difference of two ratios of sums with errors as these;
     ``bootstrap_*``, percentile interval over practices, or persons.
 
     Parameters
@@ -97,7 +98,7 @@ def _band_rows(pair: WindowPair, study: Study, named: tuple[str, str, str]) -> I
 
 
 def _methods(pair: WindowPair, study: Study) -> list[Row]:
-    by = "practice" if len(np.unique(pair.practice)) >= FEW_PRACTICES else "person"
+    by = _by(pair)
     return [
         ("gee_poisson", "ratio", lambda: _ratio(_gee(pair))),
         (f"negative_binomial_{by}", "ratio", lambda: _ratio(_negative_binomial(pair, by))),
@@ -124,7 +125,19 @@ def _long(pair: WindowPair, *columns: Floats) -> tuple[Floats, Floats, Floats, F
 
 def _gee(pair: WindowPair, *columns: Floats) -> Fit:
     y, X, offset, row = _long(pair, *columns)
-    return gee_poisson(y, X, groups=row, offset=offset, working="exchangeable")
+    clusters = _clusters(pair)[row.astype(int)]
+    return gee_poisson(y, X, groups=row, offset=offset, working="exchangeable", clusters=clusters)
+
+
+def _by(pair: WindowPair) -> str:
+    """Tell what errors are robust to: the practice, or the person where there are few practices."""
+    return "practice" if len(np.unique(pair.practice)) >= FEW_PRACTICES else "person"
+
+
+def _clusters(pair: WindowPair) -> NDArray[np.intp]:
+    """Give the number of each unit's cluster."""
+    names = pair.practice if _by(pair) == "practice" else np.arange(len(pair))
+    return np.unique(names, return_inverse=True)[1]
 
 
 def _negative_binomial(pair: WindowPair, by: str) -> Fit:
@@ -149,8 +162,9 @@ def _conditional(pair: WindowPair) -> tuple[float, ...]:
 
 def _robust_difference(pair: WindowPair) -> tuple[float, ...]:
     first, second = pair.rates
-    influence = np.diff(pair.rate_influence(), axis=1)[:, 0]
-    error = float(np.sqrt((influence**2).sum()))
+    influence = np.bincount(_clusters(pair), weights=np.diff(pair.rate_influence(), axis=1)[:, 0])
+    factor = influence.size / max(influence.size - 1, 1)
+    error = float(np.sqrt((influence**2).sum() * factor))
     difference = float(second - first)
     return difference, error, *normal_limits(difference, error)
 
@@ -188,7 +202,7 @@ def band_interaction(cohort: Cohort, study: Study, *, outcome: str) -> pd.DataFr
     -------
     DataFrame
         ``outcome, contrast, scale, method, statistic, df, p_value, n_referred, n_comparison``; no row where
-        there are fewer than two bands with persons.
+        there are fewer than two bands with persons, missing values where the change of a band cannot be estimated.
     """
     import pandas as pd
 
@@ -212,7 +226,10 @@ def band_interaction(cohort: Cohort, study: Study, *, outcome: str) -> pd.DataFr
         ("ratio", "gee_poisson", _ratio_interaction),
         ("difference", "robust", _difference_interaction),
     ):
-        statistic, df, p = test(pair, bands)
+        try:
+            statistic, df, p = test(pair, bands)
+        except EstimationError:
+            statistic, df, p = np.nan, len(bands) - 1, np.nan
         rows.append((outcome, "before_after", scale, method, statistic, df, p, len(pair), 0))
     return pd.DataFrame(rows, columns=columns)
 
@@ -225,12 +242,21 @@ def _ratio_interaction(pair: WindowPair, bands: list[str]) -> tuple[float, int, 
 
 
 def _difference_interaction(pair: WindowPair, bands: list[str]) -> tuple[float, int, float]:
-    """Bands hold different persons, so their differences are independent: a weighted test of homogeneity."""
+    """Wald test that the differences of the bands are one: bands may share practices, so jointly by cluster."""
     from scipy.stats import chi2
 
-    found = np.array([_robust_difference(pair.band(band))[:2] for band in bands])
-    weight = found[:, 1] ** -2.0
-    mean = (weight * found[:, 0]).sum() / weight.sum()
-    statistic = float((weight * (found[:, 0] - mean) ** 2).sum())
-    df = len(bands) - 1
-    return statistic, df, float(chi2.sf(statistic, df))
+    clusters = _clusters(pair)
+    size = int(clusters.max()) + 1
+    differences, sums = [], []
+    for band in bands:
+        inside = pair.age_band == band
+        part = pair.where(inside)
+        first, second = part.rates
+        differences.append(second - first)
+        influence = np.diff(part.rate_influence(), axis=1)[:, 0]
+        sums.append(np.bincount(clusters[inside], weights=influence, minlength=size))
+    against_first = np.hstack([-np.ones((len(bands) - 1, 1)), np.eye(len(bands) - 1)])
+    apart = against_first @ np.array(differences)
+    cov = against_first @ np.cov(np.array(sums), ddof=1) @ against_first.T * size
+    statistic = float(apart @ np.linalg.solve(cov, apart))
+    return statistic, len(bands) - 1, float(chi2.sf(statistic, len(bands) - 1))

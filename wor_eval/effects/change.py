@@ -48,7 +48,7 @@ def concentration_table(cohort: Cohort, study: Study, *, outcome: str) -> pd.Dat
     -------
     DataFrame
         ``outcome, age_band, extreme_share, n_persons, n_extreme, share_of_change, mean_change,
-        mean_change_without``.
+        mean_change_without``; no row where the total change is zero, or the share is less than one person.
     """
     import pandas as pd
 
@@ -58,7 +58,10 @@ def concentration_table(cohort: Cohort, study: Study, *, outcome: str) -> pd.Dat
         for share in EXTREME_SHARES:
             if share * len(part) < 1:
                 continue
-            found = concentration(*_columns(part), top_share=share)
+            try:
+                found = concentration(*_columns(part), top_share=share)
+            except EstimationError:  # a total change of zero: nobody carries a part of it
+                continue
             rows.append(
                 {
                     "outcome": outcome,

@@ -85,13 +85,16 @@ def _numbers(found: Estimate) -> dict[str, Any]:
     return {name: getattr(found, name) for name in names}
 
 
-def robustness(matched: MatchedCohort, study: Study, *, outcome: str) -> pd.DataFrame:
+def robustness(
+    matched: MatchedCohort, study: Study, *, outcome: str, earlier: MatchedCohort | None = None
+) -> pd.DataFrame:
     """Make the table of checks beside the headline.
 
     - ``by_practice``: errors robust by practice, t distribution with few practices; ``bootstrap_practice``: a
       cluster bootstrap over practices, percentile interval.
     - ``observed_follow_up``: the difference at the follow-up that the referred had, instead of per person-year.
     - ``negative_control``: the same contrast for the plan's negative-control outcome, which referral should not move.
+    - ``placebo_index_date``: the whole study with every index date two years earlier, when nothing can have happened.
     - ``leave_one_practice_out``: the lowest and the highest estimate without the sets of one practice.
     - ``e_value``: how strongly an unmeasured cause would have to go with both referral and outcome to explain the
       estimate, and (as ``conf_low``) the limit of its interval (VanderWeele and Ding 2017, doi:10.7326/M16-2607).
@@ -107,6 +110,8 @@ def robustness(matched: MatchedCohort, study: Study, *, outcome: str) -> pd.Data
         The plan.
     outcome : str
         Name of the outcome.
+    earlier : MatchedCohort, optional
+        The same design on a cohort with an earlier index date.
 
     Returns
     -------
@@ -117,6 +122,8 @@ def robustness(matched: MatchedCohort, study: Study, *, outcome: str) -> pd.Data
     import pandas as pd
 
     rows = list(_checks(matched, study, outcome))
+    if earlier is not None:
+        rows.append({"check": "placebo_index_date", **_numbers(_headline(earlier, study, outcome))})
     return pd.DataFrame([{"outcome": outcome, **row} for row in rows])
 
 

@@ -29,8 +29,7 @@ def cumulative_incidence(
     observation would be larger: it answers what would happen if nobody died.
 
     Standard error: infinitesimal jackknife, as R's ``survfit`` for several states; without weights and clusters
-    that is the formula of Gaynor and others 1993 (doi:10.1080/01621459.1993.10476289), which lifelines uses;
-    without competing events it is Greenwood's.
+    that is the delta-method formula of lifelines, and without competing events Greenwood's.
 
     Parameters
     ----------

@@ -69,9 +69,12 @@ def contrast_rates(
     """Estimate one contrast of weighted rates.
 
     Each of the four rates is a ratio of weighted sums, events over person-years; the contrast adds them (or
-    their logs) with the signs of :data:`SIGNS`. Standard error: the influences of the units, summed within
-    clusters; the variance is the sum of their squares times G / (G - 1). With weights 1 and two arms this is the
-    sandwich variance of a saturated Poisson regression with log link (ratio) or identity link (difference).
+    their logs) with the signs of :data:`SIGNS`. Where a rate after is set against an earlier one, the earlier
+    one weights each person by the share of window after in which they were followed, so that those who left
+    early (a comparison person by their own referral, anybody by death or moving) count as much before as after.
+    Standard error: the influences of the units, summed within clusters; the variance is the sum of their
+    squares times G / (G - 1). This is the sandwich variance of a saturated Poisson regression with these
+    weights, with log link (ratio) or identity link (difference).
 
     Parameters
     ----------
@@ -99,9 +102,11 @@ def contrast_rates(
     """
     influence = np.zeros(len(weight))
     estimate = 0.0
+    followed = _share_followed(wide, SIGNS[contrast])
     for (arm, window), sign in SIGNS[contrast].items():
         column = wide.windows.index(window)
         w = np.where(referred == (arm == "referred"), weight, 0.0)
+        w = w if window == "after" else w * followed
         years = float(w @ wide.years[:, column])
         if years <= 0:
             raise EstimationError(f"no person-time of arm {arm} in window {window}")
@@ -122,6 +127,17 @@ def contrast_rates(
     variance = float((sums**2).sum()) * sums.size / (sums.size - 1)
     df = float(sums.size - 1) if sums.size < FEW_CLUSTERS else np.inf
     return ContrastValue(estimate=float(estimate), std_error=float(np.sqrt(variance)), df=df)
+
+
+def _share_followed(wide: WideOutcome, signs: Mapping[tuple[str, str], int]) -> Floats:
+    """Give the share of window after in which each unit was followed; 1 where the contrast has no such window."""
+    windows = {window for _, window in signs}
+    if "after" not in windows or len(windows) == 1:
+        return np.ones(len(wide.years))
+    years = wide.years[:, wide.windows.index("after")]
+    longest = years.max(initial=0.0)
+    share: Floats = years / longest if longest > 0 else np.ones(years.size)
+    return share
 
 
 def matched_effects(

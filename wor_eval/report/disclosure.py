@@ -8,7 +8,7 @@ results table count persons, which are hidden with them and which parts add up t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,8 +34,6 @@ class DisclosureRule:
         Columns that name the blocks within which parts add up.
     adds_up : tuple of str
         Columns whose levels add up to a total, so that one hidden part could be found by subtraction.
-    total : mapping of str to str
-        The level of such a column that holds the total; a column without one adds up to a known number.
     dominance : str, optional
         Column with the share of the largest contributor; it is used and never saved.
     parameters : int, optional
@@ -48,7 +46,6 @@ class DisclosureRule:
     hides: tuple[str, ...]
     group: tuple[str, ...] = ()
     adds_up: tuple[str, ...] = ()
-    total: Mapping[str, str] = field(default_factory=dict)
     dominance: str | None = None
     parameters: int | None = None
     steps: bool = False
@@ -59,7 +56,6 @@ def disclosure_rule(content: Mapping[str, Any]) -> DisclosureRule:
     lists = {key: tuple(content.get(key, ())) for key in ("persons", "hides", "group", "adds_up")}
     return DisclosureRule(
         **lists,
-        total=dict(content.get("total", {})),
         dominance=content.get("dominance"),
         parameters=content.get("parameters"),
         steps=content.get("steps", False),

@@ -21,6 +21,7 @@ from wor_eval.report.notebook import code_environment, run_report
 from wor_eval.report.pandoc import read_settings, to_html
 from wor_eval.report.qmd import read_qmd
 from wor_eval.study import Lang
+from wor_eval.whole import whole_file
 
 Renderer = Literal["auto", "quarto", "builtin"]
 
@@ -135,13 +136,8 @@ def _publish(html: str, output: Path) -> Path:
     fetched = outside_resources(html)
     if fetched:
         raise ReportError(f"{output.name} would fetch files when it is viewed", problems=fetched)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    part = output.with_name(f".{output.name}.part")
-    try:
+    with whole_file(output) as part:
         part.write_text(html, encoding="utf-8", newline="\n")
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
     return output
 
 

@@ -18,7 +18,7 @@ _TERMS: Final[dict[str, tuple[str, str]]] = {
     "before_after": ("Voor en na", "Before and after"),
     "unexplained": ("Niet verklaard", "Not explained"),
     # methods
-    "gee_poisson": ("Poisson, robuust per persoon (GEE)", "Poisson, robust by person (GEE)"),
+    "gee_poisson": ("Poisson, robuust (GEE)", "Poisson, robust (GEE)"),
     "negative_binomial_practice": (
         "Negatief-binomiaal, robuust per praktijk",
         "Negative binomial, robust by practice",
@@ -30,7 +30,7 @@ _TERMS: Final[dict[str, tuple[str, str]]] = {
     "conditional_poisson": ("Conditionele Poisson", "Conditional Poisson"),
     "bootstrap_practice": ("Bootstrap over praktijken", "Bootstrap over practices"),
     "bootstrap_person": ("Bootstrap over personen", "Bootstrap over persons"),
-    "robust": ("Verschil van frequenties, robuust per persoon", "Difference of rates, robust by person"),
+    "robust": ("Verschil van frequenties, robuust", "Difference of rates, robust"),
     "same_course": ("Niet verwezen, zelfde verloop ervoor", "Not referred, same course before"),
     "own_earlier_year": ("Eigen jaar daarvoor, met trend", "Own earlier year, with trend"),
     "same_count": ("Niet verwezen, zelfde aantal ervoor", "Not referred, same count before"),
@@ -97,6 +97,7 @@ _TERMS: Final[dict[str, tuple[str, str]]] = {
         "Verschil over de waargenomen tijd, per persoon",
         "Difference over the observed time, per person",
     ),
+    "placebo_index_date": ("Placebo-indexdatum, twee jaar eerder", "Placebo index date, two years earlier"),
     "negative_control": ("Negatieve controle-uitkomst", "Negative-control outcome"),
     "age_band": ("Leeftijd", "Age"),
     "frequent_attender": ("Frequente bezoeker (bovenste tiende)", "Frequent attender (top tenth)"),

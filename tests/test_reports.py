@@ -1,0 +1,293 @@
+"""The reports: their sources say nothing that is not computed, and their pages stand alone and can be read by all."""
+
+import ast
+import re
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import wor_eval
+from tests.saved_study import saved, saved_folder
+from wor_eval.assets import asset
+from wor_eval.report import tables, words
+from wor_eval.report.qmd import Chunk, Inline, Prose, Report, read_qmd
+from wor_eval.report.site import render_site
+
+SOURCES = sorted(path for path in asset("reports").glob("*.qmd") if not path.name.startswith("_"))
+COMMON = sorted(asset("reports").glob("_*.qmd"))
+STUDIES = sorted({path.name.split(".")[0] for path in SOURCES})
+LANGS = pytest.mark.parametrize("lang", ["nl", "en"])
+# What may stand in a caption as digits: the level of an interval, and the width of a block of days.
+FIXED_BY_THE_METHOD = re.compile(r"\b(95\s?%|30 (dagen|days))")
+# In running text: the key of a citation, the name of a reference, an identifier.
+NAMES = re.compile(r"@[\w:-]+|\{[#.][^}]*\}|\]\([^)]*\)")
+every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+
+
+@cache
+def report(path: Path) -> Report:
+    return read_qmd(path)
+
+
+def chunks(path: Path) -> list[Chunk]:
+    return [piece for piece in report(path).pieces if isinstance(piece, Chunk)]
+
+
+def code(path: Path) -> list[str]:
+    """The code of a report in order, chunks and inline expressions."""
+    return [piece.code.strip() for piece in report(path).pieces if not isinstance(piece, Prose)]
+
+
+# Sources
+
+
+@every_source
+def test_no_digit_is_typed_in_running_text(path):
+    prose = "".join(piece.text for piece in report(path).pieces if isinstance(piece, Prose))
+    typed = [line for line in NAMES.sub("", prose).splitlines() if re.search(r"\d", line)]
+    assert not typed, "a number in a report comes from the results"
+
+
+@every_source
+def test_captions_hold_no_digits_but_those_of_the_method(path):
+    for chunk in chunks(path):
+        for option in ("fig-cap", "tbl-cap", "fig-alt"):
+            text = FIXED_BY_THE_METHOD.sub("", str(chunk.options.get(option, "")))
+            assert not re.search(r"\d", text), f"{chunk.label}: {option}"
+
+
+@every_source
+def test_titles_hold_no_digits(path):
+    front = report(path).front
+    assert not re.search(r"\d", f"{front['title']} {front['subtitle']}")
+    assert front["lang"] == path.name.split(".")[1]
+
+
+@every_source
+def test_every_figure_and_table_has_a_label_and_a_caption(path):
+    for chunk in chunks(path):
+        assert chunk.label, chunk.place
+        if chunk.label.startswith("fig-"):
+            assert chunk.options.get("fig-cap")
+            assert chunk.options.get("fig-alt")
+        elif chunk.label.startswith("tbl-"):
+            assert chunk.options.get("tbl-cap")
+        else:
+            assert chunk.label == "setup"
+
+
+@every_source
+def test_every_chunk_is_one_call_of_the_package(path):
+    for piece in report(path).pieces:
+        if isinstance(piece, Prose) or (isinstance(piece, Chunk) and piece.label == "setup"):
+            continue
+        (statement,) = ast.parse(piece.code.strip()).body
+        assert isinstance(statement, ast.Expr), piece.place
+        assert re.match(r"we\.\w+\.\w+\(r\b", piece.code.strip()), piece.place
+
+
+@every_source
+def test_a_report_imports_only_the_package(path):
+    imported = []
+    for text in code(path):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                imported += [alias.name for alias in node.names]
+            assert not isinstance(node, ast.ImportFrom)
+    assert imported == ["wor_eval"]
+
+
+@every_source
+def test_every_call_is_of_something_public(path):
+    for text in code(path):
+        for module, name in re.findall(r"we\.(\w+)\.(\w+)\(", text):
+            assert module in wor_eval.__all__
+            assert callable(getattr(getattr(wor_eval, module), name))
+            assert not name.startswith("_")
+
+
+@every_source
+def test_every_reference_points_at_something(path):
+    labels = {chunk.label for chunk in chunks(path)}
+    prose = "".join(piece.text for piece in report(path).pieces if isinstance(piece, Prose))
+    sections = set(re.findall(r"\{#(sec-[\w-]+)\}", prose))
+    named = set(re.findall(r"@((?:fig|tbl|sec)-[\w-]+)", prose))
+    assert named <= labels | sections
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_both_languages_are_the_same_report(study):
+    dutch, english = (asset("reports", f"{study}.{lang}.qmd") for lang in ("nl", "en"))
+    assert [chunk.label for chunk in chunks(dutch)] == [chunk.label for chunk in chunks(english)]
+    assert [text.replace('lang="nl"', 'lang="en"') for text in code(dutch)] == code(english)
+    kinds = [type(piece) for piece in report(dutch).pieces]
+    assert kinds == [type(piece) for piece in report(english).pieces]
+    assert kinds.count(Inline) > 0
+    for chunk, other in zip(chunks(dutch), chunks(english), strict=True):
+        assert set(chunk.options) == set(other.options)
+    headings = [
+        re.findall(r"^(#+) .*?(\{.*?\})$", "".join(p.text for p in report(path).pieces if isinstance(p, Prose)), re.M)
+        for path in (dutch, english)
+    ]  # fmt: skip
+    assert headings[0] == headings[1]
+
+
+def test_shared_parts_come_in_both_languages():
+    names = {path.name.rsplit(".", 2)[0] for path in COMMON}
+    for name in names:
+        assert {path.name for path in COMMON} >= {f"{name}.nl.qmd", f"{name}.en.qmd"}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_report_belongs_to_a_study_plan(study):
+    assert asset("analyses", f"{study}.toml").is_file()
+
+
+# Pages, from a small synthetic study
+
+
+class Page(HTMLParser):
+    """What a reader of the page needs: images, headers, captions, identifiers, links, and the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.images: list[dict[str, str | None]] = []
+        self.headers: list[dict[str, str | None]] = []
+        self.tables = 0
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.fetched: list[str] = []
+        self.html: dict[str, str | None] = {}
+        self.words: list[str] = []
+        self._hidden = 0
+        self.feed(text)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self._hidden += tag in ("style", "script", "svg")
+        if tag == "img":
+            self.images.append(given)
+        if tag == "th":
+            self.headers.append(given)
+        if tag == "html":
+            self.html = given
+        self.tables += tag == "table"
+        if given.get("id"):
+            self.ids.append(given["id"])
+        if tag == "a":
+            self.links.append(given.get("href") or "")
+        if tag in ("img", "script", "iframe", "source", "object", "embed"):
+            self.fetched.append(given.get("src") or given.get("data") or "data:")
+        if tag == "link":
+            self.fetched.append(given.get("href") or "")
+
+    def handle_endtag(self, tag):
+        self._hidden -= tag in ("style", "script", "svg")
+
+    def handle_data(self, data):
+        if not self._hidden:
+            self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """The pages of the small study, in a folder whose name has a space and an accent."""
+    out = tmp_path_factory.mktemp("site") / "één map"
+    render_site(["before_after"], results=saved_folder(), out=out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def pages(site) -> dict[str, Page]:
+    return {
+        name: Page((site / file).read_text(encoding="utf-8"))
+        for name, file in (
+            ("nl", "before_after.nl.html"),
+            ("en", "before_after.en.html"),
+            ("index", "index.html"),
+        )
+    }
+
+
+@pytest.mark.parametrize("name", ["nl", "en", "index"])
+def test_a_page_fetches_nothing(site, pages, name):
+    assert all(address.startswith("data:") for address in pages[name].fetched)
+    file = "index.html" if name == "index" else f"before_after.{name}.html"
+    text = (site / file).read_text(encoding="utf-8")
+    assert not re.search(r"@import|url\(\s*['\"]?(?!data:|#)", text)
+    assert re.match(r"<!DOCTYPE html>", text)
+    assert pages[name].html["lang"] == ("nl" if name == "index" else name)
+
+
+@LANGS
+def test_every_figure_has_alternative_text(pages, lang):
+    figures = [
+        chunk for chunk in chunks(asset("reports", f"before_after.{lang}.qmd")) if "fig-alt" in chunk.options
+    ]
+    assert [image["alt"] for image in pages[lang].images] == [chunk.options["fig-alt"] for chunk in figures]
+    assert len(figures) >= 4
+
+
+@LANGS
+def test_every_table_header_has_a_scope(pages, lang):
+    page = pages[lang]
+    expected = [
+        chunk
+        for chunk in chunks(asset("reports", f"before_after.{lang}.qmd"))
+        if chunk.label.startswith("tbl-")
+    ]
+    assert page.tables == len(expected)
+    assert page.headers
+    assert all(header.get("scope") in ("col", "row") for header in page.headers)
+
+
+@LANGS
+def test_every_reference_is_resolved(pages, lang):
+    page = pages[lang]
+    labels = [
+        chunk.label
+        for chunk in chunks(asset("reports", f"before_after.{lang}.qmd"))
+        if chunk.label != "setup"
+    ]
+    assert set(labels) <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids)), "an identifier stands once"
+    inside = [link[1:] for link in page.links if link.startswith("#")]
+    assert set(inside) <= set(page.ids)
+    assert not re.search(r"\?@|@fig-|@tbl-|@sec-|\[@", page.text)
+    figure = "Figuur" if lang == "nl" else "Figure"
+    assert f"{figure} 1" in page.text.replace("\u00a0", " ")
+
+
+@LANGS
+def test_the_page_says_what_the_results_say(pages, lang):
+    text = pages[lang].text
+    results = saved(lang)
+    plain = re.sub(r"\*\*", "", words.headline(results).text)
+    assert " ".join(plain.split()) in text
+    assert results.study.question.in_(lang) in text
+    for assumption in results.study.assumptions:
+        assert assumption.text.in_(lang) in text
+    for row in tables.effects(results, contrast="before_after", scale="ratio").rows:
+        assert " ".join(row) in text
+    assert tables.HIDDEN in text
+    assert not re.search(r"\b(nan|None|NaN)\b", text)
+
+
+def test_the_index_opens_every_page(site, pages):
+    inside = [link for link in pages["index"].links if not link.startswith("#")]
+    assert inside == ["before_after.nl.html", "before_after.en.html"]
+    assert all((site / link).is_file() for link in inside)
+
+
+def test_nothing_else_is_left_in_the_folder(site):
+    assert sorted(path.name for path in site.iterdir()) == [
+        "before_after.en.html",
+        "before_after.nl.html",
+        "index.html",
+    ]

@@ -1,0 +1,1 @@
+"""Costs beside effects: is it worth it, for whom, and who pays."""
