@@ -257,6 +257,10 @@ def test_checks_hold_the_headline_between_their_extremes(matched: MatchedCohort,
     assert low <= table.loc["headline", "estimate"] <= high
     assert table.loc["e_value", "estimate"] >= table.loc["e_value", "conf_low"] >= 1
     assert table.loc["by_practice", "estimate"] == pytest.approx(table.loc["headline", "estimate"])
+    cr2 = table.loc["by_practice_cr2"]
+    assert cr2["estimate"] == pytest.approx(table.loc["headline", "estimate"])
+    # With few practices CR2 is wider than CR1, by less than a half with a dozen or more.
+    assert 1.0 < cr2["std_error"] / table.loc["by_practice", "std_error"] < 1.5
 
 
 @pytest.mark.slow

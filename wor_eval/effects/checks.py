@@ -21,6 +21,7 @@ from wor_eval.effects.contrasts import (
     matched_effects,
 )
 from wor_eval.effects.estimate import ALL_BANDS, Estimate
+from wor_eval.effects.few_clusters import few_practices
 from wor_eval.effects.sensitivity import e_value, pair_differences, rosenbaum_bounds
 from wor_eval.errors import DesignError, EstimationError
 from wor_eval.study import Study
@@ -90,8 +91,8 @@ def robustness(
 ) -> pd.DataFrame:
     """Make the table of checks beside the headline.
 
-    - ``by_practice``: errors robust by practice, t distribution with few practices; ``bootstrap_practice``: a
-      cluster bootstrap over practices, percentile interval.
+    - ``by_practice``: errors robust by practice; ``by_practice_cr2``: the same with CR2 errors and Satterthwaite
+      degrees of freedom; ``bootstrap_practice_difference``: a cluster bootstrap over practices, percentile interval.
     - ``observed_follow_up``: the difference at the follow-up that the referred had, instead of per person-year.
     - ``negative_control``: the same contrast for the plan's negative-control outcome, which referral should not move.
     - ``placebo_index_date``: the whole study with every index date two years earlier, when nothing can have happened.
@@ -136,6 +137,7 @@ def _checks(matched: MatchedCohort, study: Study, outcome: str) -> Iterator[dict
     )
     found = next(e for e in by_practice.rows if e.age_band == ALL_BANDS and e.scale == "ratio")
     yield {"check": "by_practice", **_numbers(found)}
+    yield from few_practices(matched, study, outcome=outcome, sizes=sizes)
     yield from _bootstrap_difference(matched, study, outcome, sizes)
     yield from _observed_follow_up(matched, study, outcome)
     if study.negative_control is not None:

@@ -102,7 +102,7 @@ def contrast_rates(
     """
     influence = np.zeros(len(weight))
     estimate = 0.0
-    followed = _share_followed(wide, SIGNS[contrast])
+    followed = share_followed(wide, SIGNS[contrast])
     for (arm, window), sign in SIGNS[contrast].items():
         column = wide.windows.index(window)
         w = np.where(referred == (arm == "referred"), weight, 0.0)
@@ -129,7 +129,7 @@ def contrast_rates(
     return ContrastValue(estimate=float(estimate), std_error=float(np.sqrt(variance)), df=df)
 
 
-def _share_followed(wide: WideOutcome, signs: Mapping[tuple[str, str], int]) -> Floats:
+def share_followed(wide: WideOutcome, signs: Mapping[tuple[str, str], int]) -> Floats:
     """Give the share of window after in which each unit was followed; 1 where the contrast has no such window."""
     windows = {window for _, window in signs}
     if "after" not in windows or len(windows) == 1:

@@ -87,6 +87,7 @@ _TERMS: Final[dict[str, tuple[str, str]]] = {
     "reliability": ("Betrouwbaarheid van de historie", "Reliability of the history"),
     "headline": ("Hoofdschatting", "Headline"),
     "by_practice": ("Fouten robuust per praktijk", "Errors robust by practice"),
+    "by_practice_cr2": ("Fouten robuust per praktijk (CR2)", "Errors robust by practice (CR2)"),
     "bootstrap_practice_difference": (
         "Verschil per persoonsjaar, bootstrap over praktijken",
         "Difference per person-year, bootstrap over practices",
