@@ -37,6 +37,24 @@ bands.
 ## What to take from it
 
 {verdict}
+
+The recommended design, and the headline of `analyses/matched_cohort.toml`, matches on the quarters before referral and
+sets the change **against the earlier year** instead of the year before. Matching makes the peak alike; the earlier year
+takes out what lasting difference in level noisy quarters leave.
+
+The design on permanent level and deviations is right when referral hangs on observed counts, and not when it hangs on
+the level itself: a level that is estimated from a few years remains noisy, and whoever is referred has a higher level
+than anybody with the same estimate. More years of history shrink that bias but do not remove it within three.
+
+When *not* to use a design:
+
+- Before and after, unmatched, and matching on person covariates only: not when the line of contacts rises before
+  referral. Their placebo contrast says so.
+- Matching on recent counts with the year before as the base, ANCOVA and AIPW: not when referral hangs on a lasting
+  level. The placebo contrast of the matched designs says so in most studies of this size, and in a mixture in fewer
+  than half: compare it with the recommended design.
+- Any of them: not when what moves referral is neither in the counts nor in the covariates. No placebo contrast on
+  counts shows that; the sensitivity analysis says how strong it would have to be.
 """
 
 
