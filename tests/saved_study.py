@@ -18,12 +18,12 @@ from wor_eval.run import run_study
 from wor_eval.study import Lang, read_study
 
 PERSONS = 3_000
-NEEDED = ("persons", "registrations", "referrals", "contacts")
+NEEDED = ("persons", "registrations", "referrals", "contacts", "costs", "questionnaires", "municipalities")
 _SCRATCH = tempfile.TemporaryDirectory(prefix="wor_eval-tests-")
 
 
 def raw_tables(*, persons: int, scenario: Scenario, seed: int = 1) -> dict[str, pd.DataFrame]:
-    """The raw tables that the shipped study of contacts needs."""
+    """The raw tables that the shipped before-and-after study needs."""
     tables = simulate_tables(simulate_panel(persons=persons, seed=seed, scenario=scenario), seed=seed)
     return {name: tables[name] for name in NEEDED}
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import wor_eval
 from tests.raw_study import small_frames, write_csv
 from wor_eval.cli import main
+from wor_eval.data.simulate import simulate_study
 from wor_eval.errors import DataError
 
 COMMANDS = ("simulate", "check", "run", "report", "codebook", "demo")
@@ -294,3 +296,31 @@ def test_every_failure_ends_with_a_message(monkeypatch, capsys, *, error, code, 
     out, err = says(capsys, "check", "anything", code=code)
     assert out == ""
     assert says_what in err
+
+
+def test_a_study_runs_and_reports_without_the_tables_of_its_secondary_outcomes(tmp_path: Path) -> None:
+    """Whoever has contacts only gets the headline; the report says what is not in the data."""
+    folder = simulate_study(tmp_path / "all", persons=3000, seed=4, scenario="effect", format="parquet")
+    few = tmp_path / "few"
+    few.mkdir()
+    for name in ("persons", "registrations", "referrals", "contacts"):
+        shutil.copy(folder / f"{name}.parquet", few)
+    for study in ("before_after", "matched_cohort"):
+        assert main(["run", study, "--data", str(few), "--out", str(tmp_path / "results")]) == 0
+        assert (
+            main(
+                [
+                    "report",
+                    study,
+                    "--results",
+                    str(tmp_path / "results"),
+                    "--out",
+                    str(tmp_path),
+                    "--lang",
+                    "en",
+                ]
+            )
+            == 0
+        )
+        page = (tmp_path / f"{study}.en.html").read_text(encoding="utf-8")
+        assert "This outcome is not in the data of this study." in page

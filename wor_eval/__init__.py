@@ -29,10 +29,17 @@ if TYPE_CHECKING:
     from wor_eval.errors import ReportError as ReportError
     from wor_eval.errors import StudyError as StudyError
     from wor_eval.errors import WorEvalError as WorEvalError
+    from wor_eval.report import brief_words as brief_words
+    from wor_eval.report import economics_figures as economics_figures
+    from wor_eval.report import economics_tables as economics_tables
+    from wor_eval.report import economics_words as economics_words
     from wor_eval.report import figures as figures
     from wor_eval.report import matched_figures as matched_figures
     from wor_eval.report import matched_tables as matched_tables
     from wor_eval.report import matched_words as matched_words
+    from wor_eval.report import outcome_figures as outcome_figures
+    from wor_eval.report import outcome_tables as outcome_tables
+    from wor_eval.report import outcome_words as outcome_words
     from wor_eval.report import tables as tables
     from wor_eval.report import words as words
     from wor_eval.report.render import render_report as render_report
@@ -69,7 +76,21 @@ _MODULES = {
     "wor_eval.effects.estimate": ("Estimate", "EffectTable"),
     "wor_eval.report.results": ("Results", "save_results", "load_results"),
     "wor_eval.report.render": ("render_report",),
-    "wor_eval.report": ("tables", "figures", "words", "matched_tables", "matched_figures", "matched_words"),
+    "wor_eval.report": (
+        "tables",
+        "figures",
+        "words",
+        "matched_tables",
+        "matched_figures",
+        "matched_words",
+        "economics_tables",
+        "economics_figures",
+        "economics_words",
+        "brief_words",
+        "outcome_tables",
+        "outcome_figures",
+        "outcome_words",
+    ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [name for names in _MODULES.values() for name in names]

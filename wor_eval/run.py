@@ -46,52 +46,88 @@ def run_study(
     from wor_eval.cohort.build import build_cohort
     from wor_eval.report.results import Results
 
+    study, left_out = _with_data(study, data)
     progress("cohort")
     cohort = build_cohort(data, study)
     progress("effects")
     if study.design is None:
-        tables = before_after_tables(cohort, study)
+        tables = before_after_tables(data, cohort, study, progress=progress)
+    elif study.economics is not None:
+        tables = economic_tables(data, cohort, study, progress=progress)
     else:
         tables = matched_tables(data, cohort, study, progress=progress)
     manifest = {
         "study": study.name,
         "data_digest": data.digest,
         "observed": [day.isoformat() for day in cohort.observed],
-        "notes": list(data.notes),
+        "notes": [*data.notes, *left_out],
     }
     return Results(study=study, tables=tables, manifest=manifest)
 
 
-def _together(makers: Mapping[str, Callable[[str], pd.DataFrame]], study: Study) -> dict[str, pd.DataFrame]:
+def _with_data(study: Study, data: StudyData) -> tuple[Study, list[str]]:
+    """Leave out the outcomes whose table is not among the data; the headline outcome may not be one of them."""
+    absent = [
+        o.name for o in study.outcomes if o.table not in data.tables and o.name not in study.headline.outcomes
+    ]
+    if not absent or study.economics is not None:
+        return study, []
+    outcomes = tuple(o for o in study.outcomes if o.name not in absent)
+    kept = [(e, tuple(n for n in e.outcomes if n not in absent)) for e in study.effects]
+    effects = tuple(e.model_copy(update={"outcomes": names}) for e, names in kept if names)
+    notes = [f"outcome {name} is left out: its table is not among the data" for name in absent]
+    return study.model_copy(update={"outcomes": outcomes, "effects": effects}), notes
+
+
+def _together(
+    makers: Mapping[str, Callable[[str], pd.DataFrame]],
+    study: Study,
+    *,
+    measures: tuple[str, ...] = ("rate_per_year", "cost_per_year", "mean_score"),
+) -> dict[str, pd.DataFrame]:
     """Make each table for each outcome of the plan's effects, and put the outcomes below each other."""
     import pandas as pd
 
     names = list(dict.fromkeys(name for effect in study.effects for name in effect.outcomes))
+    names = [name for name in names if study.outcome(name).measure in measures]
     return {
         table: pd.concat([make(name) for name in names], ignore_index=True) for table, make in makers.items()
     }
 
 
-def before_after_tables(cohort: Cohort, study: Study) -> dict[str, pd.DataFrame]:
+def before_after_tables(
+    data: StudyData,
+    cohort: Cohort,
+    study: Study,
+    *,
+    progress: Callable[[str], None] = lambda step: None,
+) -> dict[str, pd.DataFrame]:
     """Make the tables of a before-and-after study, with the change expected with no effect beside each.
 
     Parameters
     ----------
+    data : StudyData
+        The raw tables, for costs by payer, every questionnaire and the times to an event.
     cohort : Cohort
         Persons and outcomes.
     study : Study
         The plan.
+    progress : callable
+        Told the name of each step as it starts.
 
     Returns
     -------
     dict of str to DataFrame
-        ``effects, interaction, change, concentration, composition`` and, where the plan has a placebo window
-        and comparison persons, ``regression_to_mean``.
+        ``effects, interaction, change, concentration, composition`` for contacts and, where the plan has a
+        placebo window and comparison persons, ``regression_to_mean``; for costs, scores and times to an event
+        those of :func:`wor_eval.effects.outcome_tables.outcome_tables`.
     """
+    from wor_eval.effects.arms import referred_alone
     from wor_eval.effects.before_after import band_interaction, before_after_effects
     from wor_eval.effects.change import change_table, composition_table, concentration_table
     from wor_eval.effects.describe import describe_cohort
     from wor_eval.effects.no_effect import no_effect_table
+    from wor_eval.effects.outcome_tables import outcome_tables
 
     makers: dict[str, Callable[[str], pd.DataFrame]] = {
         "effects": lambda name: before_after_effects(cohort, study, outcome=name).to_frame(),
@@ -102,7 +138,10 @@ def before_after_tables(cohort: Cohort, study: Study) -> dict[str, pd.DataFrame]
     }
     if study.windows.placebo and study.cohort.entries:
         makers["regression_to_mean"] = lambda name: no_effect_table(cohort, study, outcome=name)
-    return {**describe_cohort(cohort, study), **_together(makers, study)}
+    contacts = _together(makers, study, measures=("rate_per_year",))
+    progress("costs, scores and times to an event")
+    others = outcome_tables(data, referred_alone(cohort), study)
+    return {**describe_cohort(cohort, study), **contacts, **others}
 
 
 def matched_tables(
@@ -130,7 +169,8 @@ def matched_tables(
     dict of str to DataFrame
         ``attrition, characteristics, rates, monthly`` and, for all outcomes on the one matched cohort,
         ``effects``; for the headline outcome ``design, balance, overlap, event_study, subgroups, robustness,
-        triangulation, specification``.
+        triangulation, specification``; for costs, scores and times to an event those of
+        :func:`wor_eval.effects.outcome_tables.outcome_tables`.
     """
     from wor_eval.cohort.outcomes import add_course
     from wor_eval.design import diagnostics
@@ -151,7 +191,7 @@ def matched_tables(
         "effects": lambda name: matched_effects(matched, study, outcome=name).to_frame(),
     }
     for_headline: dict[str, Callable[[], pd.DataFrame]] = {
-        "design": lambda: diagnostics.design_numbers(matched, outcome=headline),
+        "design": lambda: diagnostics.design_numbers(matched, study, outcome=headline),
         "balance": lambda: diagnostics.balance(matched, study, outcome=headline),
         "overlap": lambda: diagnostics.overlap(matched, outcome=headline),
         "event_study": lambda: event_study(matched, study, outcome=headline),
@@ -170,7 +210,59 @@ def matched_tables(
     }
     progress("designs side by side and checks")
     checked = {name: make() for name, make in for_headline.items()}
-    return {**described, **_together(makers, study), **checked}
+    progress("costs, scores and times to an event")
+    return {**described, **_together(makers, study), **checked, **_other_outcomes(data, matched, study)}
+
+
+def _other_outcomes(data: StudyData, matched: MatchedCohort, study: Study) -> dict[str, pd.DataFrame]:
+    """Make the tables of costs, scores and times to an event of a matched cohort."""
+    from wor_eval.effects.arms import matched_arms
+    from wor_eval.effects.outcome_tables import outcome_tables
+
+    return outcome_tables(data, matched_arms(matched), study)
+
+
+def economic_tables(
+    data: StudyData,
+    cohort: Cohort,
+    study: Study,
+    *,
+    progress: Callable[[str], None] = lambda step: None,
+) -> dict[str, pd.DataFrame]:
+    """Make the tables of an economic evaluation: design, balance, effects on scores, costs beside effects.
+
+    Parameters
+    ----------
+    data, cohort, study, progress
+        As for :func:`matched_tables`; the plan has an economic part.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        ``attrition, characteristics, design, balance, effects`` and those of
+        :func:`wor_eval.economics.study.economic_tables`.
+    """
+    from wor_eval.design import diagnostics
+    from wor_eval.design.matching import match_cohort
+    from wor_eval.economics.study import economic_tables as evaluate
+    from wor_eval.effects.contrasts import matched_effects
+    from wor_eval.effects.describe import characteristics
+
+    history = study.economics.matched_on if study.economics is not None else study.headline.outcomes[0]
+    progress("matching")
+    matched = match_cohort(cohort, study, outcome=history)
+    makers: dict[str, Callable[[str], pd.DataFrame]] = {
+        "effects": lambda name: matched_effects(matched, study, outcome=name).to_frame(),
+    }
+    progress("costs and effects")
+    return {
+        "attrition": cohort.attrition,
+        "characteristics": characteristics(cohort, study),
+        "design": diagnostics.design_numbers(matched, study, outcome=history),
+        "balance": diagnostics.balance(matched, study, outcome=history),
+        **_together(makers, study),
+        **evaluate(data, matched, study),
+    }
 
 
 def _earlier_index(data: StudyData, study: Study, outcome: str) -> MatchedCohort | None:

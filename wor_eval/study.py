@@ -12,29 +12,23 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from wor_eval.economics_plan import Economics
 from wor_eval.errors import StudyError
+from wor_eval.plan_parts import Days, Lang, Text
+from wor_eval.plan_parts import Plan as _Plan
 
-Lang = Literal["nl", "en"]
-Days = tuple[int, int]
-
-
-class _Plan(BaseModel):
-    """A part of a plan: frozen, with no unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+__all__ = [
+    "Assumption", "CohortPlan", "Days", "Design", "Disclosure", "Economics", "EffectPlan", "Lang", "Outcome",
+    "Rule", "Study", "Text", "Windows", "read_study", "study_plan",
+]  # fmt: skip
 
 
-class Text(_Plan):
-    """One text in both languages of the package."""
-
-    nl: str
-    en: str
-
-    def in_(self, lang: Lang) -> str:
-        """Give the text in one language."""
-        return self.nl if lang == "nl" else self.en
+def _refuse(problems: list[str]) -> None:
+    """Say everything that is wrong with a part of the plan at once."""
+    if problems:
+        raise ValueError("; ".join(problems))
 
 
 class Rule(_Plan):
@@ -69,10 +63,15 @@ class CohortPlan(_Plan):
     entries: Annotated[int, Field(ge=0)] = 0
     include: tuple[Rule, ...] = ()
 
+    @field_validator("bands")
+    @classmethod
+    def _rising(cls, bands: tuple[int, ...]) -> tuple[int, ...]:
+        if not bands or list(bands) != sorted(set(bands)) or bands[0] < 0:
+            raise ValueError("bands must be rising ages, the lower limit of each band")
+        return bands
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if not self.bands or list(self.bands) != sorted(set(self.bands)) or self.bands[0] < 0:
-            raise ValueError("bands must be rising ages, the lower limit of each band")
         for first, last in (
             (self.referred_from, self.referred_until),
             (self.observed_from, self.observed_until),
@@ -100,17 +99,14 @@ class Windows(_Plan):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        for name, days in self.named().items():
-            if days[0] > days[1]:
-                raise ValueError(f"window {name} ends before it starts")
-        if self.before[1] >= 0:
-            raise ValueError("window before must end before the index date (day 0)")
-        if self.after[0] < 0:
-            raise ValueError("window after must not start before the index date (day 0)")
-        if self.placebo and self.placebo[1] >= self.before[0]:
-            raise ValueError("window placebo must end before window before starts")
-        if self.months and self.months[0] > self.months[1]:
-            raise ValueError("months must rise")
+        wrong = {f"window {name} ends before it starts": a > b for name, (a, b) in self.named().items()}
+        wrong["window before must end before the index date (day 0)"] = self.before[1] >= 0
+        wrong["window after must not start before the index date (day 0)"] = self.after[0] < 0
+        wrong["window placebo must end before window before starts"] = bool(
+            self.placebo and self.placebo[1] >= self.before[0]
+        )
+        wrong["months must rise"] = bool(self.months and self.months[0] > self.months[1])
+        _refuse([problem for problem, found in wrong.items() if found])
         return self
 
     def named(self) -> dict[str, Days]:
@@ -244,28 +240,26 @@ class Study(_Plan):
     design: Design | None = None
     effects: Annotated[tuple[EffectPlan, ...], Field(min_length=1)]
     negative_control: str | None = None
+    economics: Economics | None = None
     assumptions: tuple[Assumption, ...] = ()
     disclosure: Disclosure = Disclosure()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         names = [outcome.name for outcome in self.outcomes]
-        if len(names) != len(set(names)):
-            raise ValueError("two outcomes have the same name")
         used = {name for effect in self.effects for name in effect.outcomes} | {
             self.negative_control or names[0]
         }
-        unknown = used - set(names)
-        if unknown:
-            raise ValueError(
-                f"effects or checks name outcomes that are not in the plan: {', '.join(sorted(unknown))}"
-            )
+        unknown = ", ".join(sorted(used - set(names)))
         headlines = [effect for effect in self.effects if effect.headline]
-        if len(headlines) != 1 or len(headlines[0].outcomes) != 1:
-            raise ValueError("exactly one effect, with one outcome, must be the headline")
-        problems = self._design_problems()
-        if problems:
-            raise ValueError("; ".join(problems))
+        wrong = {
+            "two outcomes have the same name": len(names) != len(set(names)),
+            f"effects or checks name outcomes that are not in the plan: {unknown}": bool(unknown),
+            "exactly one effect, with one outcome, must be the headline": len(headlines) != 1
+            or len(headlines[0].outcomes) != 1,
+        }
+        problems = [problem for problem, found in wrong.items() if found]
+        _refuse(problems + self._design_problems() + self._economic_problems())
         return self
 
     def _design_problems(self) -> list[str]:
@@ -282,6 +276,16 @@ class Study(_Plan):
             or self.windows.years > 1,
         }
         return [problem for problem, met in needs.items() if not met]
+
+    def _economic_problems(self) -> list[str]:
+        """Say what an economic evaluation needs that the plan does not give."""
+        if self.economics is None:
+            return []
+        if self.design is None:
+            return ["economics needs a [design]: with one strategy there is nothing to choose between"]
+        windows = {o.name: (o.windows or self.windows.named()).get("after", (0, 0)) for o in self.outcomes}
+        years = {o.name: o.price_year for o in self.outcomes if o.price_year is not None}
+        return self.economics.problems(self.cohort.band_names, windows, years)
 
     @property
     def headline(self) -> EffectPlan:
@@ -320,7 +324,7 @@ def read_study(path: Path | str) -> Study:
     path = Path(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise StudyError(f"there is no study plan {path.name}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StudyError(f"{path.name} is not valid TOML: {error}") from None
@@ -351,7 +355,7 @@ def study_plan(content: Mapping[str, Any], *, origin: str = "the plan") -> Study
         return Study.model_validate(content)
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in item['loc']) or 'plan'}: {item['msg']}"
+            f"{'.'.join(str(part) for part in item['loc']) or 'plan'}: {item['msg'].removeprefix('Value error, ')}"
             for item in error.errors()
         ]
         raise StudyError(f"{origin} cannot be carried out as it stands", problems=problems) from None

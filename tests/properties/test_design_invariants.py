@@ -202,3 +202,18 @@ def test_no_comparison_persons_is_an_error(cohort: Cohort, study: Study) -> None
     alone = cohort.persons[cohort.persons["arm"] == "referred"].reset_index(drop=True)
     with pytest.raises(DesignError, match="comparison"):
         match_cohort(replace(cohort, persons=alone), study, design=Design(), outcome=OUTCOME)
+
+
+def test_history_of_any_outcome_before_the_index_date_can_be_matched_on(cohort: Cohort, study: Study) -> None:
+    design = Design(
+        exact=EXACT, covariates=("age", f"{OUTCOME}:half-1", f"{OUTCOME}:year-3"), history="none", ratio=1
+    )
+    matched = match_cohort(
+        cohort, study, design=design.model_copy(update={"missing": "indicator"}), outcome=OUTCOME
+    )
+    assert {f"{OUTCOME}:half-1", f"{OUTCOME}:year-3"} <= set(matched.covariates.names)
+
+
+def test_an_outcome_after_the_index_date_is_refused_as_a_covariate(cohort: Cohort, study: Study) -> None:
+    with pytest.raises(DesignError, match="before the index date only"):
+        match_cohort(cohort, study, design=Design(covariates=("age", f"{OUTCOME}:after")), outcome=OUTCOME)

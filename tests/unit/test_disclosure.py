@@ -12,7 +12,9 @@ from wor_eval.study import Disclosure
 LIMITS = Disclosure()
 DESCRIPTORS = sorted(asset("data_dictionary", "results").glob("*.yaml"))
 # Numbers that say which row it is, not what was found there.
-NAMES_A_ROW = {"step", "bin_high", "caliper", "ratio"}
+NAMES_A_ROW = {"step", "bin_high", "caliper", "ratio", "delta"}
+# Inputs and settings of the plan: no person stands behind them.
+NAMES_A_ROW |= {"first_value", "second_value", "extra_referred", "n_imputations"}
 COUNTS = DisclosureRule(persons=("n_persons",), hides=("share",))
 BANDS = DisclosureRule(
     persons=("n_persons",),

@@ -63,7 +63,7 @@ def test_mistakes_in_different_places_are_told_together():
         study_plan(content, origin="trial.toml")
     told = {problem.split(":")[0] for problem in caught.value.problems}
     assert told >= {
-        "cohort",
+        "cohort.bands",
         "colour",
         "disclosure.max_share",
         "effects.0.contrast",
@@ -75,7 +75,6 @@ def test_mistakes_in_different_places_are_told_together():
     assert str(caught.value).startswith("trial.toml cannot be carried out as it stands\n  - ")
 
 
-@pytest.mark.xfail(strict=True, reason="a section stops at the first of its own cross-checks")
 @pytest.mark.parametrize(
     ("parts", "words"),
     [

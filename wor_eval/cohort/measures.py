@@ -112,14 +112,8 @@ def last_scores(
     """
     import pandas as pd
 
-    table = _table(data, outcome)
-    rows = table.filter(table.instrument == outcome.instrument)
-    answers = rows.select("person_id", "answered_on", "score", "items").to_pandas()
-    answers["value"] = _scores(answers, outcome)
-    answers["answered_on"] = pd.to_datetime(answers["answered_on"])
-    joined = units[["unit", "person_id", "index_on", "last_on"]].merge(answers, on="person_id")
-    joined = joined[joined["value"].notna() & (joined["answered_on"] <= joined["last_on"])]
-    day = (joined["answered_on"] - joined["index_on"]).dt.days
+    joined = scored_answers(data, units, outcome)
+    day = joined["day"]
     found = []
     for name, (first, last) in windows.items():
         inside = joined[(day >= first) & (day <= last)].sort_values(["unit", "answered_on"], kind="stable")
@@ -127,6 +121,35 @@ def last_scores(
     frame = pd.concat(found, ignore_index=True).sort_values(["unit", "window"], ignore_index=True)
     frame = frame.assign(outcome=outcome.name, observed_days=DAYS_PER_YEAR)
     return frame[["unit", "outcome", "window", "value", "observed_days"]]
+
+
+def scored_answers(data: StudyData, units: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
+    """Give every score of an instrument that lies within the observation of a unit, in order of time.
+
+    Returns
+    -------
+    DataFrame
+        ``unit, day, value, answered_on``: days from the index date, before it below zero.
+
+    Raises
+    ------
+    StudyError
+        The instrument is not known.
+    DataError
+        Answers outside the range of the instrument.
+    """
+    import pandas as pd
+
+    table = _table(data, outcome)
+    rows = table.filter(table.instrument == outcome.instrument)
+    answers = rows.select("person_id", "answered_on", "score", "items").to_pandas()
+    answers["value"] = _scores(answers, outcome)
+    answers["answered_on"] = pd.to_datetime(answers["answered_on"])
+    joined = units[["unit", "person_id", "index_on", "last_on"]].merge(answers, on="person_id")
+    joined = joined[joined["value"].notna() & (joined["answered_on"] <= joined["last_on"])]
+    joined = joined.assign(day=(joined["answered_on"] - joined["index_on"]).dt.days)
+    joined = joined.sort_values(["unit", "answered_on"], kind="stable", ignore_index=True)
+    return joined[["unit", "day", "value", "answered_on"]]
 
 
 def _scores(answers: pd.DataFrame, outcome: Outcome) -> Floats:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _RECENT = ("quarter-1", "quarter-2")
 _FEWEST_MISSING = 10
+_BEFORE = ("placebo", "before", "quarter-", "half-", "year-")
 _QUARTERS = ("quarter-1", "quarter-2", "quarter-3", "quarter-4")
 
 
@@ -87,14 +88,17 @@ def build_covariates(cohort: Cohort, study: Study, design: Design, *, outcome: s
 def _person_columns(cohort: Cohort, design: Design) -> dict[str, Floats]:
     import pandas as pd
 
-    missing = [name for name in design.covariates if name not in cohort.persons.columns]
+    missing = [name for name in design.covariates if ":" not in name and name not in cohort.persons.columns]
     if missing:
         raise DesignError(
             f"covariates that the cohort does not have: {', '.join(missing)}",
-            problems=[f"there are: {', '.join(sorted(cohort.persons.columns))}"],
+            problems=[f"there are: {', '.join(sorted(cohort.persons.columns))}, and <outcome>:<window>"],
         )
     columns: dict[str, Floats] = {}
     for name in design.covariates:
+        if ":" in name:
+            columns[name] = _outcome_before(cohort, name)
+            continue
         values = cohort.persons[name]
         if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
             columns[name] = values.to_numpy(dtype=float, na_value=np.nan)
@@ -102,6 +106,26 @@ def _person_columns(cohort: Cohort, design: Design) -> dict[str, Floats]:
         for level in sorted(values.dropna().unique())[1:]:
             columns[f"{name}={level}"] = (values == level).to_numpy(float)
     return columns
+
+
+def _outcome_before(cohort: Cohort, name: str) -> Floats:
+    """Give the log yearly rate of an outcome in a window before the index date, such as ``care_costs:half-1``."""
+    outcome, window = name.split(":", 1)
+    if not window.startswith(_BEFORE):
+        raise DesignError(
+            f"covariate {name}: a design reads windows before the index date only: {', '.join(_BEFORE)}"
+        )
+    windows: tuple[str, ...] = (window,)
+    if window.startswith("half-"):
+        back = int(window.removeprefix("half-"))
+        windows = (f"quarter-{2 * back - 1}", f"quarter-{2 * back}")
+    wide = wide_outcome(cohort, outcome, windows)
+    together = WideOutcome(
+        value=wide.value.sum(axis=1, keepdims=True),
+        years=wide.years.sum(axis=1, keepdims=True),
+        windows=(window,),
+    )
+    return _log_rate(together, 0)
 
 
 def _history(
@@ -118,7 +142,7 @@ def _log_rate(wide: WideOutcome, column: int) -> Floats:
     """Log of one plus the yearly rate; missing where the window was not observed."""
     years = wide.years[:, column]
     with np.errstate(divide="ignore", invalid="ignore"):
-        rate: Floats = np.where(years > 0, np.log1p(wide.value[:, column] / years), np.nan)
+        rate: Floats = np.where(years > 0, np.log1p(np.maximum(wide.value[:, column], 0.0) / years), np.nan)
     return rate
 
 

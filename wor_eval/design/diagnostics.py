@@ -8,6 +8,7 @@ import numpy as np
 
 from wor_eval.cohort.wide import wide_outcome
 from wor_eval.design.balance import balance_table
+from wor_eval.design.level import permanent_level
 from wor_eval.design.matched import MatchedCohort
 from wor_eval.errors import DesignError
 from wor_eval.study import Study
@@ -142,8 +143,11 @@ def overlap(matched: MatchedCohort, *, outcome: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def design_numbers(matched: MatchedCohort, *, outcome: str) -> pd.DataFrame:
-    """Give the size of the design: persons, sets, effective comparison persons, who was dropped, reliability.
+def design_numbers(matched: MatchedCohort, study: Study, *, outcome: str) -> pd.DataFrame:
+    """Give the size of the design: persons, sets, effective comparison persons, who was dropped.
+
+    With two or more years of history also its reliability: what share of the differences in earlier counts is
+    permanent. Below one, matching on those counts leaves a difference in permanent level.
 
     Returns
     -------
@@ -155,8 +159,10 @@ def design_numbers(matched: MatchedCohort, *, outcome: str) -> pd.DataFrame:
 
     numbers: dict[str, float] = dict(matched.summary())
     counted = set(numbers)
-    if matched.covariates.reliability is not None:
-        numbers["reliability"] = matched.covariates.reliability
+    if study.windows.years > 1:
+        earlier = ("quarter-3", "quarter-4", *study.windows.yearly())
+        history = wide_outcome(matched.cohort, outcome, earlier)
+        numbers["reliability"] = permanent_level(matched.cohort, history).reliability
     numbers["n_imputed"] = matched.covariates.n_imputed
     counted.add("n_imputed")
     rows = [

@@ -40,6 +40,9 @@ class ClusterRobust:
         the two-sided p-value of zero use the t distribution with ``df`` degrees of freedom.
     covariance : ndarray, shape (q, q)
         CR2 covariance of the contrasts.
+    scores : ndarray, shape (G, q)
+        What each cluster, in the order of its name, adds to the contrasts: ``covariance = scores' scores``, and the
+        covariance with another regression of the same clusters is ``scores' other.scores``.
     n_clusters : int
         Number of clusters.
     """
@@ -51,6 +54,7 @@ class ClusterRobust:
     conf_high: _Floats
     p_value: _Floats
     covariance: _Floats
+    scores: _Floats
     n_clusters: int
 
 
@@ -293,8 +297,8 @@ def _cr2(rows: _Rows, coefficients: _Floats, contrasts: _Floats, level: float) -
             f"contrasts at positions {', '.join(map(str, empty))} have no variance between clusters "
             "(fixed effects of the clusters?): ask for other contrasts"
         )
-    covariance = directions @ middle @ directions.T
-    return _with_limits(contrasts @ coefficients, covariance, df, level=level, n_clusters=rows.starts.size)
+    scores = clusters.score @ directions.T
+    return _with_limits(contrasts @ coefficients, scores, df, level=level)
 
 
 def _triangle(rows: _Rows) -> _Floats:
@@ -364,11 +368,10 @@ def _satterthwaite(clusters: _Clusters, directions: _Floats, squares: _Floats) -
     return df, expected
 
 
-def _with_limits(
-    estimate: _Floats, covariance: _Floats, df: _Floats, *, level: float, n_clusters: int
-) -> ClusterRobust:
+def _with_limits(estimate: _Floats, scores: _Floats, df: _Floats, *, level: float) -> ClusterRobust:
     from scipy.stats import t
 
+    covariance = scores.T @ scores
     std_error = np.sqrt(np.diag(covariance))
     if not std_error.all():
         raise EstimationError("a contrast has no variance at all: no standard error can be given")
@@ -381,5 +384,6 @@ def _with_limits(
         conf_high=estimate + half,
         p_value=2.0 * t.sf(np.abs(estimate / std_error), df),
         covariance=covariance,
-        n_clusters=n_clusters,
+        scores=scores,
+        n_clusters=len(scores),
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from wor_eval.language import interval, number, p_value
+from wor_eval.report.absent import table_or_sentence
 from wor_eval.report.matched_figures import covariate_words, design_words
-from wor_eval.report.results import Results
+from wor_eval.report.results import AbsentTableError, Results
 from wor_eval.report.tables import (
     Column,
     ReportTable,
@@ -92,11 +93,14 @@ def robustness(results: Results) -> ReportTable:
     return report_table(results.table("robustness"), columns)
 
 
+@table_or_sentence
 def contrasts(
     results: Results, *, scale: Literal["ratio", "difference"], outcome: str | None = None
 ) -> ReportTable:
     """Show every contrast of the plan's design for one outcome on one scale, by age band."""
     name = outcome or results.study.headline.outcomes[0]
+    if name not in {known.name for known in results.study.outcomes}:
+        raise AbsentTableError(f"results {results.study.name} do not hold outcome {name}")
     frame, lang = results.table("effects"), results.lang
     frame = frame[(frame["outcome"] == name) & (frame["scale"] == scale)].dropna(subset=["estimate"])
     labels = column_labels(results, "effects")

@@ -25,6 +25,10 @@ RESULTS_VARIABLE: Final = "WOR_EVAL_RESULTS"
 _VERSIONED: Final = ("numpy", "scipy", "pandas", "statsmodels", "lifelines", "duckdb", "ibis-framework")
 
 
+class AbsentTableError(WorEvalError):
+    """Results that do not hold a table: the data had no such outcome."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TableDescription:
     """What a results table holds, as ``data_dictionary/results/`` says."""
@@ -68,11 +72,13 @@ class Results:
 
         Raises
         ------
-        WorEvalError
+        AbsentTableError
             These results have no such table.
         """
         if name not in self.tables:
-            raise WorEvalError(f"results {self.study.name} have no table {name}: {', '.join(self.tables)}")
+            raise AbsentTableError(
+                f"results {self.study.name} have no table {name}: {', '.join(self.tables)}"
+            )
         return self.tables[name]
 
 

@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from wor_eval.assets import asset
-from wor_eval.report import matched_words, words
+from wor_eval.report import brief_words, matched_words, words
 from wor_eval.report.render import IndexPage, render_index, render_report
 from wor_eval.report.results import Results, load_results
 from wor_eval.study import Lang
 
 LANGUAGES: tuple[Lang, ...] = ("nl", "en")
+BRIEF: Final = "policy_brief"
+"""The report of two pages beside that of an economic evaluation."""
 
 
 def render_study(
@@ -61,6 +64,38 @@ def render_study(
     return pages
 
 
+_BRIEF_TITLE: Final = "Beleidssamenvatting: is het zijn geld waard?"
+_BRIEF_SUMMARY: Final = "De kosten en baten in twee bladzijden, voor wethouders en zorgverzekeraars."
+
+
+def render_brief(
+    study: str,
+    *,
+    results: Path,
+    out: Path,
+    progress: Callable[[str], None] = lambda step: None,
+) -> dict[Lang, Path]:
+    """Render the policy brief of an economic evaluation in both languages.
+
+    Parameters
+    ----------
+    study, results, out, progress
+        As in :func:`render_study`.
+
+    Returns
+    -------
+    dict of language to Path
+        The pages, ``<study>.brief.<lang>.html``.
+    """
+    pages: dict[Lang, Path] = {}
+    with _as_report(load_results(study, folder=results), results) as (_, place):
+        for lang in LANGUAGES:
+            progress(f"report {study}.brief.{lang}")
+            qmd = asset("reports", f"{BRIEF}.{lang}.qmd")
+            pages[lang] = render_report(qmd, output=out / f"{study}.brief.{lang}.html", results=place)
+    return pages
+
+
 @contextmanager
 def _as_report(found: Results, results: Path) -> Iterator[tuple[str, Path]]:
     """Give the report to use and the folder it reads: a study of another name borrows the report of its kind."""
@@ -69,6 +104,7 @@ def _as_report(found: Results, results: Path) -> Iterator[tuple[str, Path]]:
         yield name, results.resolve()
         return
     kind = "before_after" if found.study.design is None else "matched_cohort"
+    kind = kind if found.study.economics is None else "cost_effectiveness"
     with TemporaryDirectory(prefix="wor_eval-") as scratch:
         shutil.copytree(results / name, Path(scratch) / kind)
         yield kind, Path(scratch)
@@ -76,6 +112,8 @@ def _as_report(found: Results, results: Path) -> Iterator[tuple[str, Path]]:
 
 def summary(found: Results) -> str:
     """Give the answer of a study in a few sentences, for the index; a change never stands without its verdict."""
+    if found.study.economics is not None:
+        return brief_words.answer(found).text.replace("**", "")
     if found.study.design is not None:
         return matched_words.headline(found).text
     verdict = words.regression_to_mean(found).text.split("**")
@@ -108,6 +146,9 @@ def render_site(
         pages = render_study(study, results=results, out=out, progress=progress)
         found = load_results(study, lang="nl", folder=results)
         entries.append(IndexPage(title=found.study.title.nl, summary=summary(found), files=pages))
+        if found.study.economics is not None:
+            brief = render_brief(study, results=results, out=out, progress=progress)
+            entries.append(IndexPage(title=_BRIEF_TITLE, summary=_BRIEF_SUMMARY, files=brief))
     return render_index(
         entries,
         output=out / "index.html",

@@ -1,0 +1,86 @@
+"""The 28 items of CHEERS 2022 in our own words, with where the report of an economic evaluation answers each.
+
+Husereau and others 2022, Consolidated Health Economic Evaluation Reporting Standards 2022
+(doi:10.1016/j.jval.2021.11.1351).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from wor_eval.study import Text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheersItem:
+    """One item: its number, what it asks in our words, and where it is answered."""
+
+    number: int
+    name: Text
+    where: Text
+
+
+# Item in both languages, and the sections that answer it, or why nothing does.
+_ASKED: Final[tuple[tuple[str, str, str], ...]] = (
+    ("Titel: economische evaluatie, en van wat", "Title: an economic evaluation, and of what", "title"),
+    ("Samenvatting", "Summary", "short"),
+    ("Achtergrond, vraag en belang voor beleid", "Background, question, relevance to policy", "sec-question"),
+    ("Analyseplan vooraf, en waar het staat", "Analysis plan beforehand, and where", "sec-provenance"),
+    ("Kenmerken van de personen", "Characteristics of the persons", "sec-who"),
+    ("Plaats en omstandigheden", "Setting and circumstances", "sec-question"),
+    ("Wat met wat is vergeleken, en waarom", "What is compared with what, and why", "sec-who"),
+    ("Perspectief, en waarom", "Perspective, and why", "sec-method"),
+    ("Tijdshorizon, en waarom", "Time horizon, and why", "sec-method"),
+    ("Discontovoet", "Discount rate", "sec-method"),
+    ("Welke uitkomsten", "Which outcomes", "sec-method"),
+    ("Hoe uitkomsten zijn gemeten", "How outcomes were measured", "sec-method"),
+    ("Hoe uitkomsten zijn gewaardeerd", "How outcomes were valued", "sec-method"),
+    ("Hoe zorg en kosten zijn gewaardeerd", "How care and costs were valued", "sec-trajectory sec-method"),
+    ("Munt, prijsjaar en omrekening", "Currency, price year, conversion", "sec-method"),
+    ("Model: beschrijving en reden", "Model: description and reason", "none:model"),
+    ("Analyse en aannames", "Analysis and assumptions", "sec-method sec-assumptions"),
+    ("Verschillen tussen groepen: hoe onderzocht", "Differences between groups: how studied", "sec-groups"),
+    ("Verdeling over groepen in de samenleving", "Distribution over groups in society", "none:distribution"),
+    ("Onzekerheid: hoe beschreven", "Uncertainty: how described", "sec-worth sec-hangs"),
+    ("Betrokkenheid van patiënten en anderen: hoe", "Engagement of patients and others: how", "none:engagement"),
+    ("Alle invoer met onzekerheid en bron", "All inputs with uncertainty and source", "sec-trajectory"),
+    ("Belangrijkste uitkomsten", "Main results", "sec-effects sec-worth"),
+    ("Wat onzekerheid aan het antwoord doet", "What uncertainty does to the answer", "sec-hangs"),
+    ("Wat die betrokkenheid heeft veranderd", "What that engagement changed", "none:engagement"),
+    ("Bevindingen, beperkingen, wat al bekend was", "Findings, limitations, what was known", "short sec-assumptions"),
+    ("Financiering", "Funding", "none:user"),
+    ("Belangen", "Interests", "none:user"),
+)  # fmt: skip
+_ELSEWHERE: Final = {
+    "title": Text(nl="Titel", en="Title"),
+    "short": Text(nl="In het kort", en="In short"),
+    "none:model": Text(
+        nl="Niet van toepassing: gegevens van personen, geen beslismodel",
+        en="Does not apply: data of persons, no decision model",
+    ),
+    "none:distribution": Text(
+        nl="Niet beantwoord: alleen naar leeftijd en betaler", en="Not answered: by age and payer only"
+    ),
+    "none:engagement": Text(nl="Niet beantwoord", en="Not answered"),
+    "none:user": Text(
+        nl="Niet beantwoord: aan wie het onderzoek uitvoert",
+        en="Not answered: for whoever carries out the study",
+    ),
+}
+
+
+def _where(places: str) -> Text:
+    """Give the places in words; sections become references that the report resolves."""
+    parts = [
+        Text(nl=f"@{place}", en=f"@{place}") if place.startswith("sec-") else _ELSEWHERE[place]
+        for place in places.split()
+    ]
+    return Text(nl="; ".join(part.nl for part in parts), en="; ".join(part.en for part in parts))
+
+
+ITEMS: Final = tuple(
+    CheersItem(number=at, name=Text(nl=nl, en=en), where=_where(places))
+    for at, (nl, en, places) in enumerate(_ASKED, start=1)
+)
+"""The items in their order."""

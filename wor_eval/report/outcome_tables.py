@@ -1,0 +1,314 @@
+"""Tables of the other outcomes: costs, scores, missing answers, times to an event, in either design."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wor_eval.data.dictionary import read_dictionary
+from wor_eval.language import interval, number, p_value, percent
+from wor_eval.report.absent import table_or_sentence
+from wor_eval.report.results import Results
+from wor_eval.report.tables import (
+    HIDDEN,
+    Column,
+    ReportTable,
+    column_labels,
+    count_column,
+    interval_column,
+    number_column,
+    report_table,
+    text_column,
+)
+from wor_eval.report.terms import term
+from wor_eval.study import Lang
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Decimals by scale of an estimate: euros are whole.
+_DIGITS = {"difference": 0, "ratio": 2, "power": 2, "coefficient": 2}
+_CHECKS = ("park", "link")
+
+
+@table_or_sentence
+def cost_effects(results: Results) -> ReportTable:
+    """Show the effect on costs by age and method, in euros per person-year or as a ratio."""
+    frame = results.table("cost_effects")
+    return _costs(frame[~frame["method"].isin(_CHECKS)], results)
+
+
+@table_or_sentence
+def cost_checks(results: Results) -> ReportTable:
+    """Show the checks of the gamma model by age: the power of the variance, and the test of the link."""
+    frame = results.table("cost_effects")
+    return _costs(frame[frame["method"].isin(_CHECKS)], results)
+
+
+def _costs(frame: pd.DataFrame, results: Results) -> ReportTable:
+    lang, labels = results.lang, column_labels(results, "cost_effects")
+
+    def digits(row: pd.Series[Any]) -> int:
+        return _DIGITS[str(row["scale"])]
+
+    columns = [
+        text_column(labels["age_band"], "age_band", lang),
+        Column(header=labels["method"], cell=lambda r: _method(r, lang), numeric=False),
+        Column(header=labels["estimate"], cell=lambda r: number(r["estimate"], digits(r), lang=lang)),
+        Column(header=_limits(lang), cell=lambda r: _interval(r, digits(r), lang)),
+        Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
+        _persons(results, "cost_effects"),
+    ]
+    return report_table(frame, columns)
+
+
+def _two_arms(results: Results, table: str) -> bool:
+    return bool((results.table(table)["n_comparison"].fillna(1) > 0).any())
+
+
+def _persons(results: Results, table: str) -> Column:
+    """Make one column of the persons of each arm: two columns make the table too wide for a page."""
+    lang, labels = results.lang, column_labels(results, table)
+    if not _two_arms(results, table):
+        return count_column(labels["n_referred"], "n_referred", lang)
+    arms = ("n_referred", "n_comparison")
+    return Column(
+        header=" / ".join(labels[arm] for arm in arms),
+        cell=lambda r: " / ".join(number(float(r[arm]), lang=lang) for arm in arms),
+    )
+
+
+def _limits(lang: Lang) -> str:
+    return "95%-BI" if lang == "nl" else "95% CI"
+
+
+def _interval(row: pd.Series[Any], digits: int, lang: Lang) -> str:
+    low, high = row["conf_low"], row["conf_high"]
+    return "–" if row[["conf_low", "conf_high"]].isna().any() else interval(low, high, digits, lang=lang)
+
+
+def _method(row: pd.Series[Any], lang: Lang) -> str:
+    """Write a method with its scale: the two-part model gives both a ratio and a difference."""
+    name = term(f"cost_{row['method']}", lang)
+    scale = {"ratio": ("verhouding", "ratio"), "difference": ("euro", "euros")}.get(str(row["scale"]))
+    return f"{name}, {scale[0 if lang == 'nl' else 1]}" if scale else name
+
+
+@table_or_sentence
+def cost_parts(results: Results, *, age_band: str = "all") -> ReportTable:
+    """Show mean costs per person-year by payer and category, before and after, by arm."""
+    import pandas as pd
+
+    frame, lang = results.table("cost_parts"), results.lang
+    frame = frame[frame["age_band"] == age_band]
+    arms = [arm for arm in ("referred", "comparison") if (frame["arm"] == arm).any()]
+    rows = []
+    for (payer, category), part in frame.groupby(["payer", "category"], sort=False):
+        cells = {f"{r['arm']}_{r['window']}": _euros(r, lang) for _, r in part.iterrows()}
+        rows.append({"name": _part_name(str(payer), str(category), lang), "suppressed": False, **cells})
+    wide = pd.DataFrame(rows).fillna("–")
+    columns = [Column(header=column_labels(results, "cost_parts")["payer"], cell=_name, numeric=False)]
+    for arm in arms:
+        for window in ("before", "after"):
+            said = term(window, lang).lower()
+            header = f"{term(arm, lang)}, {said}" if len(arms) > 1 else term(window, lang)
+            columns.append(Column(header=header, cell=_cell(f"{arm}_{window}")))
+    return report_table(wide, columns)
+
+
+def _name(row: pd.Series[Any]) -> str:
+    return str(row["name"])
+
+
+def _cell(column: str) -> Any:
+    return lambda row: str(row[column])
+
+
+def _euros(row: pd.Series[Any], lang: Lang) -> str:
+    return HIDDEN if row["suppressed"] else number(row["mean"], 0, lang=lang)
+
+
+def _part_name(payer: str, category: str, lang: Lang) -> str:
+    """Write a payer, or one of its categories, as the data dictionary does."""
+    dictionary = read_dictionary()
+    if category == "all":
+        return f"**{dictionary.code_label('costs', 'payer', payer, lang=lang)}**"
+    return dictionary.code_label("costs", "category", category, lang=lang)
+
+
+@table_or_sentence
+def cost_concentration(results: Results) -> ReportTable:
+    """Show what share of the change in costs the most extreme persons carry, and the change without them."""
+    lang, labels = results.lang, column_labels(results, "cost_concentration")
+    columns = [
+        text_column(labels["age_band"], "age_band", lang),
+        Column(
+            header=labels["extreme_share"],
+            cell=lambda r: percent(r["extreme_share"], lang=lang),
+            hides=False,
+        ),
+        count_column(labels["n_extreme"], "n_extreme", lang),
+        Column(header=labels["share_of_change"], cell=lambda r: percent(r["share_of_change"], lang=lang)),
+        number_column(labels["mean_change"], "mean_change", lang, 0),
+        number_column(labels["mean_change_without"], "mean_change_without", lang, 0),
+    ]
+    return report_table(results.table("cost_concentration"), columns)
+
+
+@table_or_sentence
+def score_change(results: Results) -> ReportTable:
+    """Show scores before and after of the referred who answered twice, by age: a row per measure."""
+    import pandas as pd
+
+    frame, lang = results.table("score_change"), results.lang
+    bands = list(dict.fromkeys(frame["age_band"]))
+    rows = []
+    for measure, part in frame.groupby("measure", sort=False):
+        cells = {str(r["age_band"]): _measured(r, lang) for _, r in part.iterrows()}
+        rows.append({"name": term(f"score_{measure}", lang), "suppressed": False, **cells})
+    persons = frame.drop_duplicates("age_band").set_index("age_band")
+    counts = {b: HIDDEN if persons["suppressed"][b] else _count(persons["n_persons"][b], lang) for b in bands}
+    rows.insert(
+        0, {"name": column_labels(results, "score_change")["n_persons"], "suppressed": False, **counts}
+    )
+    columns = [
+        Column(header=column_labels(results, "score_change")["measure"], cell=_name, numeric=False),
+        *(Column(header=term(band, lang), cell=_cell(band)) for band in bands),
+    ]
+    return report_table(pd.DataFrame(rows).fillna("–"), columns)
+
+
+def _count(value: Any, lang: Lang) -> str:
+    return number(float(value), lang=lang)
+
+
+def _measured(row: pd.Series[Any], lang: Lang) -> str:
+    """Write one measure: shares as percentages, points with a decimal, with the interval where it has one."""
+    if row["suppressed"]:
+        return HIDDEN
+    share = str(row["measure"]).startswith(("improved", "worsened", "floor", "ceiling"))
+    digits = 0 if share else 2 if row["measure"] == "response_mean" else 1
+    times = 100 if share else 1
+    said = number(times * row["estimate"], digits, lang=lang) + ("%" if share else "")
+    if row[["conf_low", "conf_high"]].isna().any():
+        return said
+    return f"{said} ({interval(times * row['conf_low'], times * row['conf_high'], digits, lang=lang)})"
+
+
+@table_or_sentence
+def score_effects(results: Results) -> ReportTable:
+    """Show the effect on a score by age and method; imputation with how many times."""
+    lang, labels = results.lang, column_labels(results, "score_effects")
+    frame, two = results.table("score_effects"), _two_arms(results, "score_effects")
+    columns = [
+        text_column(labels["age_band"], "age_band", lang),
+        Column(header=labels["method"], cell=lambda r: _score_method(r, lang, two=two), numeric=False),
+        number_column(labels["estimate"], "estimate", lang),
+        interval_column(lang),
+        Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
+        _persons(results, "score_effects"),
+    ]
+    return report_table(frame, columns)
+
+
+def _score_method(row: pd.Series[Any], lang: Lang, *, two: bool) -> str:
+    name = term(f"{'matched' if two else 'paired'}_{row['method']}", lang)
+    if row[["n_imputations"]].isna().any():
+        return name
+    times = number(float(row["n_imputations"]), lang=lang)
+    return f"{name}, {times} keer" if lang == "nl" else f"{name}, {times} times"
+
+
+@table_or_sentence
+def score_missing(results: Results) -> ReportTable:
+    """Show how many answers are missing, by arm, age and wave."""
+    lang, labels = results.lang, column_labels(results, "score_missing")
+    columns = [
+        text_column(labels["arm"], "arm", lang),
+        text_column(labels["age_band"], "age_band", lang),
+        Column(header=labels["wave"], cell=lambda r: term(f"wave_{r['wave']}", lang), numeric=False),
+        count_column(labels["n_asked"], "n_asked", lang),
+        count_column(labels["n_missing"], "n_missing", lang),
+        Column(header=labels["share_missing"], cell=lambda r: percent(r["share_missing"], lang=lang)),
+    ]
+    return report_table(results.table("score_missing"), columns)
+
+
+@table_or_sentence
+def score_nonresponse(results: Results) -> ReportTable:
+    """Show who does not answer: odds ratios of a missing answer."""
+    lang, labels = results.lang, column_labels(results, "score_nonresponse")
+    columns = [
+        Column(header=labels["term"], cell=lambda r: term(f"known_{r['term']}", lang), numeric=False),
+        number_column("Odds ratio", "estimate", lang),
+        interval_column(lang),
+        Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
+    ]
+    return report_table(results.table("score_nonresponse"), columns)
+
+
+@table_or_sentence
+def score_tipping(results: Results) -> ReportTable:
+    """Show the effect when imputed answers of the referred are made worse, step by step."""
+    lang, labels = results.lang, column_labels(results, "score_tipping")
+    columns = [
+        number_column(labels["delta"], "delta", lang, 1),
+        number_column(labels["estimate"], "estimate", lang),
+        interval_column(lang),
+        Column(header=labels["share_cut"], cell=lambda r: percent(r["share_cut"], lang=lang)),
+    ]
+    frame = results.table("score_tipping")
+    return report_table(frame.iloc[frame["delta"].abs().argsort(kind="stable")], columns)
+
+
+@table_or_sentence
+def event_effects(results: Results, *, age_band: str = "all") -> ReportTable:
+    """Show the mean days without each event, their difference, and the hazard ratio with its check."""
+    frame, lang = results.table("event_effects"), results.lang
+    frame = frame[frame["age_band"] == age_band]
+    labels = column_labels(results, "event_effects")
+
+    def digits(row: pd.Series[Any]) -> int:
+        return 2 if row["measure"] == "hazard_ratio" else 0
+
+    columns = [
+        Column(header=labels["event"], cell=lambda r: term(f"event_{r['event']}", lang), numeric=False),
+        Column(header=labels["measure"], cell=lambda r: term(f"event_{r['measure']}", lang), numeric=False),
+        Column(header=labels["estimate"], cell=lambda r: number(r["estimate"], digits(r), lang=lang)),
+        Column(header=_limits(lang), cell=lambda r: _interval(r, digits(r), lang)),
+        Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
+        Column(
+            header="Gebeurtenissen" if lang == "nl" else "Events",
+            cell=lambda r: number(float(r["n_events_referred"] + r["n_events_comparison"]), lang=lang),
+        ),
+    ]
+    return report_table(frame, columns)
+
+
+@table_or_sentence
+def event_curves(results: Results, *, age_band: str = "all") -> ReportTable:
+    """Show after each year who was still at risk, and the share with each event by both estimators."""
+    frame, lang = results.table("event_curves"), results.lang
+    yearly = (frame["quarter"] % 4 == 0) & (frame["quarter"] > 0)
+    frame = frame[(frame["age_band"] == age_band) & yearly]
+    keys = ["event", "arm", "quarter"]
+    alone = frame[frame["method"] == "kaplan_meier"][[*keys, "estimate"]].rename(
+        columns={"estimate": "alone"}
+    )
+    frame = frame[frame["method"] == "cumulative_incidence"].merge(alone, on=keys, how="left")
+    labels = column_labels(results, "event_curves")
+    columns = [
+        Column(header=labels["event"], cell=lambda r: term(f"event_{r['event']}", lang), numeric=False),
+        text_column(labels["arm"], "arm", lang),
+        Column(header=labels["quarter"], cell=lambda r: number(r["quarter"], lang=lang), hides=False),
+        count_column(labels["n_risk"], "n_risk", lang),
+        Column(header="Aalen-Johansen", cell=lambda r: percent(r["estimate"], 1, lang=lang)),
+        Column(header=_limits(lang), cell=lambda r: _shares(r, lang)),
+        Column(header="Kaplan-Meier", cell=lambda r: percent(r["alone"], 1, lang=lang)),
+    ]
+    return report_table(frame, columns)
+
+
+def _shares(row: pd.Series[Any], lang: Lang) -> str:
+    if row[["conf_low", "conf_high"]].isna().any():
+        return "–"
+    return f"{interval(100 * row['conf_low'], 100 * row['conf_high'], 1, lang=lang)}%"

@@ -1,0 +1,207 @@
+"""Sentences about costs, scores, missing answers and times to an event that follow from the results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from wor_eval.effects.estimate import ALL_BANDS
+from wor_eval.language import interval, number, percent
+from wor_eval.report.absent import words_or_sentence
+from wor_eval.report.results import Results
+from wor_eval.report.terms import term
+from wor_eval.report.words import Prose
+from wor_eval.study import Lang
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HIDDEN: Final = {
+    "nl": "Dit is niet te publiceren: er staan te weinig personen achter.",
+    "en": "This cannot be published: too few persons stand behind it.",
+}
+
+
+def _row(frame: pd.DataFrame, column: str, value: str, *, event: str | None = None) -> pd.Series[Any] | None:
+    """Give the first row with this value, for all ages; None where there is none, or it is hidden or missing."""
+    chosen = (frame[column] == value) & (frame["age_band"] == ALL_BANDS) & ~frame["suppressed"]
+    if event is not None:
+        chosen &= frame["event"] == event
+    frame = frame[chosen].dropna(subset=["estimate"])
+    return None if frame.empty else frame.iloc[0]
+
+
+def _limits(row: pd.Series[Any], digits: int, lang: Lang) -> str:
+    label = "95%-BI" if lang == "nl" else "95% CI"
+    return f"{label} {interval(row['conf_low'], row['conf_high'], digits, lang=lang)}"
+
+
+def _direction(row: pd.Series[Any]) -> str:
+    if row["conf_high"] < 0:
+        return "lower"
+    return "higher" if row["conf_low"] > 0 else "unclear"
+
+
+@words_or_sentence
+def costs(results: Results) -> Prose:
+    """Say how mean costs of the referred differ, all ages, with the bootstrap-t interval."""
+    lang = results.lang
+    row = _row(results.table("cost_effects"), "method", "bootstrap_t")
+    if row is None:
+        return Prose(_HIDDEN[lang])
+    size = number(abs(row["estimate"]), 0, lang=lang)
+    amount, limits = number(row["estimate"], 0, lang=lang), _limits(row, 0, lang)
+    alone = row["contrast"] == "before_after"
+    if lang == "nl":
+        beside = "het jaar ervoor" if alone else "te verwachten was op grond van vergelijkbare mensen"
+        says = {
+            "lower": f"De zorgkosten waren na de verwijzing gemiddeld {size} euro per persoonsjaar lager dan {beside}",
+            "higher": f"De zorgkosten waren na de verwijzing gemiddeld {size} euro per persoonsjaar hoger dan {beside}",
+            "unclear": f"De zorgkosten verschillen niet duidelijk van die van {beside}"
+            if alone
+            else f"De zorgkosten verschillen niet duidelijk van wat {beside}",
+        }[_direction(row)]
+        return Prose(f"{says} (verschil {amount} euro; {limits}).")
+    beside = "in the year before" if alone else "was to be expected from comparable persons"
+    says = {
+        "lower": f"After referral care costs were on average {size} euros per person-year lower than {beside}",
+        "higher": f"After referral care costs were on average {size} euros per person-year higher than {beside}",
+        "unclear": f"Care costs do not differ clearly from those {beside}"
+        if alone
+        else f"Care costs do not differ clearly from what {beside}",
+    }[_direction(row)]
+    return Prose(f"{says} (difference {amount} euros; {limits}).")
+
+
+@words_or_sentence
+def concentration(results: Results) -> Prose:
+    """Say what the change in costs is without the most extreme persons, the fewest that may be shown."""
+    frame, lang = results.table("cost_concentration"), results.lang
+    rows = frame[(frame["age_band"] == ALL_BANDS) & ~frame["suppressed"]].sort_values("extreme_share")
+    if rows.empty:
+        return Prose(_HIDDEN[lang])
+    row = rows.iloc[0]
+    share = percent(row["extreme_share"], lang=lang)
+    whole, without = (number(row[name], 0, lang=lang) for name in ("mean_change", "mean_change_without"))
+    if lang == "nl":
+        return Prose(
+            f"Zonder de {share} van de verwezen mensen met de grootste verandering is de gemiddelde verandering "
+            f"{without} euro per persoonsjaar, met hen {whole} euro."
+        )
+    return Prose(
+        f"Without the {share} of the referred with the largest change the mean change is {without} euros per "
+        f"person-year, with them {whole} euros."
+    )
+
+
+@words_or_sentence
+def wellbeing(results: Results) -> Prose:
+    """Say what the effect on the score is among those who answered, and in the analyses beside it."""
+    frame, lang = results.table("score_effects"), results.lang
+    found = {method: _row(frame, "method", method) for method in ("complete_case", "ancova", "imputed")}
+    row, adjusted = found["complete_case"], found["ancova"]
+    if row is None:
+        return Prose(_HIDDEN[lang])
+    alone = row["contrast"] == "before_after"
+    said, limits = number(row["estimate"], 1, lang=lang), _limits(row, 1, lang)
+    if lang == "nl":
+        what = (
+            "De score veranderde gemiddeld" if alone else "Het verschil in score met vergelijkbare mensen is"
+        )
+        text = f"{what} {said} punt onder wie antwoordde ({limits})."
+    else:
+        what = "The score changed by" if alone else "The difference in score with comparable persons is"
+        text = f"{what} {said} points{' on average' if alone else ''} among those who answered ({limits})."
+    return Prose(text if adjusted is None else f"{text} {_adjusted(adjusted, lang, alone=alone)}")
+
+
+def _adjusted(row: pd.Series[Any], lang: Lang, *, alone: bool) -> str:
+    said, limits = number(row["estimate"], 1, lang=lang), _limits(row, 1, lang)
+    if lang == "nl":
+        if alone:
+            return (
+                "Wie werd verwezen toen de score laag was, stijgt ook vanzelf: bij de gemiddelde score van "
+                f"niet-verwezen mensen blijft een verandering van {said} punt over ({limits})."
+            )
+        return (
+            f"Bij een gelijke score ervoor is het {said} punt ({limits}); die vergelijking is vertekend als mensen "
+            "juist bij een lage score worden verwezen."
+        )
+    if alone:
+        return (
+            "Persons referred when their score was low rise by themselves too: at the mean score of those not "
+            f"referred a change of {said} points is left ({limits})."
+        )
+    return (
+        f"At the same score before it is {said} points ({limits}); that comparison is biased where persons are "
+        "referred because their score is low."
+    )
+
+
+@words_or_sentence
+def missing(results: Results) -> Prose:
+    """Say how many answers are missing, what imputing them does, and how much worse they must be to matter."""
+    lang = results.lang
+    table = results.table("score_missing")
+    rows = table[(table["age_band"] == ALL_BANDS) & (table["wave"] == "after") & ~table["suppressed"]]
+    gone = [
+        f"{term(str(r['arm']), lang).lower()} {percent(r['share_missing'], lang=lang)}"
+        for _, r in rows.iterrows()
+    ]
+    lead = "Ontbrekend erna" if lang == "nl" else "Missing after"
+    parts = [f"{lead}: {', '.join(gone)}."] if gone else []
+    row = _row(results.table("score_effects"), "method", "imputed")
+    if row is not None:
+        parts += [_imputed(row, lang), _tips(results.table("score_tipping"), lang)]
+    return Prose(" ".join(part for part in parts if part) or _HIDDEN[lang])
+
+
+def _imputed(row: pd.Series[Any], lang: Lang) -> str:
+    said, limits = number(row["estimate"], 1, lang=lang), _limits(row, 1, lang)
+    times = number(float(row["n_imputations"]), lang=lang)
+    if lang == "nl":
+        return f"Met ontbrekende antwoorden {times} keer ingevuld is de uitkomst {said} punt ({limits})."
+    return f"With missing answers imputed {times} times the result is {said} points ({limits})."
+
+
+def _tips(frame: pd.DataFrame, lang: Lang) -> str:
+    frame = frame[~frame["suppressed"]]
+    if frame.empty:
+        return ""
+    row = frame.iloc[0]
+    if frame["tips_at"].isna().all():
+        far = number(frame["delta"].abs().max(), 1, lang=lang)
+        if lang == "nl":
+            return f"Ook als ingevulde scores van verwezen mensen {far} punt slechter waren, keert de conclusie niet om."
+        return (
+            f"Even if imputed scores of the referred were {far} points worse, the conclusion does not turn."
+        )
+    size = number(abs(row["tips_at"]), 1, lang=lang)
+    if lang == "nl":
+        return f"De conclusie keert om als ingevulde scores van verwezen mensen {size} punt slechter waren."
+    return f"The conclusion turns if imputed scores of the referred were {size} points worse."
+
+
+@words_or_sentence
+def events(results: Results) -> Prose:
+    """Say for each event how the mean time without it differs between the arms, or is among the referred."""
+    frame, lang = results.table("event_effects"), results.lang
+    parts = []
+    for event in dict.fromkeys(frame["event"]):
+        both = _row(frame, "measure", "days_difference", event=event)
+        own = _row(frame, "measure", "mean_days_referred", event=event)
+        name = term(f"event_{event}", lang)
+        if both is not None:
+            days = "dagen verschil" if lang == "nl" else "days of difference"
+            said = f"{number(both['estimate'], 0, lang=lang)} {days} ({_limits(both, 0, lang)})"
+        elif own is not None:
+            days = "dagen" if lang == "nl" else "days"
+            said = f"{number(own['estimate'], 0, lang=lang)} {days} ({_limits(own, 0, lang)})"
+        else:
+            said = "te weinig personen" if lang == "nl" else "too few persons"
+        parts.append(f"{name}: {said}")
+    lead = (
+        "Gemiddelde tijd zonder de gebeurtenis, tot twee jaar na de indexdatum"
+        if lang == "nl"
+        else "Mean time without the event, up to two years after the index date"
+    )
+    return Prose(f"{lead}. {'; '.join(parts)}.")
