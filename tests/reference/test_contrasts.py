@@ -255,6 +255,8 @@ def test_checks_hold_the_headline_between_their_extremes(matched: MatchedCohort,
     table = robustness(matched, study, outcome=OUTCOME).set_index("check")
     low, high = (table.loc[f"leave_one_practice_out_{end}", "estimate"] for end in ("lowest", "highest"))
     assert low <= table.loc["headline", "estimate"] <= high
+    without = table.loc["leave_one_practice_out_lowest", ["n_referred", "n_sets"]]
+    assert (without < table.loc["headline", ["n_referred", "n_sets"]]).all()
     assert table.loc["e_value", "estimate"] >= table.loc["e_value", "conf_low"] >= 1
     assert table.loc["by_practice", "estimate"] == pytest.approx(table.loc["headline", "estimate"])
     cr2 = table.loc["by_practice_cr2"]

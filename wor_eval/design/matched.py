@@ -62,9 +62,15 @@ class MatchedCohort:
     @property
     def weight(self) -> Floats:
         """Weight of every unit of the cohort, 0 outside the design, shape (n,)."""
+        return self.part(self.sets)[0]
+
+    def part(self, rows: pd.DataFrame) -> tuple[Floats, tuple[int, int, int]]:
+        """Give the weight of every unit in some rows of the sets, and how many referred, comparison and sets."""
         weight = np.zeros(len(self.cohort.persons))
-        np.add.at(weight, self.sets["unit"].to_numpy(), self.sets["weight"].to_numpy())
-        return weight
+        np.add.at(weight, rows["unit"].to_numpy(), rows["weight"].to_numpy())
+        used = weight > 0
+        n_referred = int((used & self.referred).sum())
+        return weight, (n_referred, int(used.sum()) - n_referred, int(rows["set_id"].nunique()))
 
     @property
     def referred(self) -> NDArray[np.bool_]:

@@ -219,9 +219,7 @@ def _leave_one_practice_out(
     of_row = sets["set_id"].map(practice_of_set).to_numpy()
     found = []
     for left_out in sorted({name for name in practice_of_set.values() if name is not None}):
-        rows = sets[of_row != left_out]
-        weight = np.zeros(len(matched.cohort.persons))
-        np.add.at(weight, rows["unit"].to_numpy(), rows["weight"].to_numpy())
+        weight, sizes = matched.part(sets[of_row != left_out])
         try:
             value = contrast_rates(
                 wide,
@@ -233,8 +231,6 @@ def _leave_one_practice_out(
             )
         except EstimationError:
             continue
-        inside = weight > 0
-        sizes = (int((inside & matched.referred).sum()), int((inside & ~matched.referred).sum()), len(rows))
         named = (outcome, study.headline.contrast, ALL_BANDS, "leave_one_out")
         found.append(as_estimate(value, named=named, scale="ratio", sizes=sizes))
     if len(found) > 1:

@@ -99,9 +99,7 @@ def _levels(
     clusters = cluster_codes(matched, "set")
     rows = []
     for level in sorted(of_row.unique()):
-        inside = matched.sets[of_row == level]
-        weight = np.zeros(len(matched.cohort.persons))
-        np.add.at(weight, inside["unit"].to_numpy(), inside["weight"].to_numpy())
+        weight, sizes = matched.part(matched.sets[of_row == level])
         contrast = study.headline.contrast
         try:
             value = contrast_rates(
@@ -109,12 +107,6 @@ def _levels(
             )
         except EstimationError:
             continue
-        used = weight > 0
-        sizes = (
-            int((used & matched.referred).sum()),
-            int((used & ~matched.referred).sum()),
-            int(inside["set_id"].nunique()),
-        )
         found = as_estimate(value, named=(outcome, contrast, level, modifier), scale=scale, sizes=sizes)
         names = ("estimate", "std_error", "conf_low", "conf_high", "n_referred", "n_comparison", "n_sets")
         numbers = {name: getattr(found, name) for name in names}
