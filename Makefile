@@ -22,7 +22,7 @@ demo: $(STAMP) ## make a synthetic study, run it, render the reports (Dutch and 
 	@$(BIN)/wor-eval demo --folder build/demo
 
 test: $(STAMP) ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(STAMP) ## ruff, ruff format and mypy strict
 	@$(BIN)/ruff check .
