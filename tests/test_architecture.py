@@ -294,6 +294,7 @@ def test_reports_import_only_the_package(root: Path) -> None:
 
 
 CONDA_NAMES = {
+    "typst": "typst-py",
     "ibis-framework": "ibis-duckdb",
     "matplotlib": "matplotlib-base",
     "pypandoc_binary": "pypandoc",
