@@ -15,7 +15,7 @@ from wor_eval.cli import main
 from wor_eval.data.simulate import simulate_study
 from wor_eval.errors import DataError
 
-COMMANDS = ("simulate", "check", "run", "report", "codebook", "demo")
+COMMANDS = ("simulate", "check", "run", "report", "verify", "codebook", "demo")
 PERSONS = "2000"
 
 
@@ -165,6 +165,21 @@ def test_results_of_other_data_are_not_replaced_unasked(folder, results, capsys,
     says(capsys, "run", "before_after", "--data", other, "--out", copied, code=0)
     says(capsys, "run", "before_after", "--data", other, "--out", copied, "--replace", code=0)
     assert (copied / "before_after" / "manifest.json").read_bytes() != old
+
+
+def test_results_are_verified(folder, results, capsys, tmp_path):
+    place, data = results / "before_after", folder / "data"
+    out, _ = says(capsys, "verify", place, "--data", data, "--plan", "before_after", code=0)
+    assert out.endswith("everything is as it was\n")
+    assert out.count("same    ") == 6
+    edited = shutil.copytree(place, tmp_path / "before_after")
+    (edited / "rates.csv").write_text("edited")
+    out, _ = says(capsys, "verify", edited, "--data", data, "--plan", "matched_cohort", code=1)
+    assert "DIFFERS  files     rates.csv: changed by hand\n" in out
+    assert "DIFFERS  plan      the results come from another plan: " in out
+    assert out.endswith("not as it was: files, plan\n")
+    _, err = says(capsys, "verify", tmp_path, code=1)
+    assert "holds no results: name a folder results/<study>" in err
 
 
 @pytest.mark.parametrize("lang", ["nl", "en"])

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from wor_eval.report.results import Results as Results
     from wor_eval.report.results import load_results as load_results
     from wor_eval.report.results import save_results as save_results
+    from wor_eval.report.verify import verify_results as verify_results
     from wor_eval.run import run_study as run_study
     from wor_eval.study import Study as Study
     from wor_eval.study import read_study as read_study
@@ -75,6 +76,7 @@ _MODULES = {
     "wor_eval.effects.triangulation": ("triangulate",),
     "wor_eval.effects.estimate": ("Estimate", "EffectTable"),
     "wor_eval.report.results": ("Results", "save_results", "load_results"),
+    "wor_eval.report.verify": ("verify_results",),
     "wor_eval.report.render": ("render_report",),
     "wor_eval.report": (
         "tables",

@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_run(commands)
     _add_report(commands)
+    _add_verify(commands)
     _add_codebook(commands)
     _add_demo(commands)
     return parser
@@ -108,6 +109,18 @@ def _add_report(commands: Commands) -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("site"), help="folder for the pages (default: site)")
     parser.add_argument("--lang", choices=("nl", "en"), help="one language (default: both)")
+
+
+def _add_verify(commands: Commands) -> None:
+    parser = _add(
+        commands, "verify", "recompute the digests of saved results and say what differs; 1 if anything does",
+        _verify,
+    )  # fmt: skip
+    parser.add_argument("folder", type=Path, help="folder with the results of one study: results/STUDY")
+    parser.add_argument("--data", type=Path, help="folder with the raw tables they should come from")
+    parser.add_argument(
+        "--plan", type=Path, help="study plan (TOML) they should come from, or a shipped name"
+    )
 
 
 def _add_codebook(commands: Commands) -> None:
@@ -188,6 +201,17 @@ def _report(chosen: argparse.Namespace) -> int:
     for page in pages.values():
         _say(str(page))
     return 0
+
+
+def _verify(chosen: argparse.Namespace) -> int:
+    plan = wor_eval.read_study(_plan(chosen.plan)) if chosen.plan is not None else None
+    checks = wor_eval.verify_results(chosen.folder, data=chosen.data, plan=plan)
+    for check in checks:
+        for line in check.differs or (check.says,):
+            _say(f"{'DIFFERS' if check.differs else 'same':<8} {check.part:<9} {line}")
+    different = [check.part for check in checks if check.differs]
+    _say(f"not as it was: {', '.join(different)}" if different else "everything is as it was")
+    return 1 if different else 0
 
 
 def _codebook(chosen: argparse.Namespace) -> int:

@@ -46,6 +46,7 @@ def run_study(
     from wor_eval.cohort.build import build_cohort
     from wor_eval.report.results import Results
 
+    given = study.digest
     study, left_out = _with_data(study, data)
     progress("cohort")
     cohort = build_cohort(data, study)
@@ -59,6 +60,7 @@ def run_study(
     manifest = {
         "study": study.name,
         "data_digest": data.digest,
+        "plan_as_given": given,
         "observed": [day.isoformat() for day in cohort.observed],
         "notes": [*data.notes, *left_out],
     }

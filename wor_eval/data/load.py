@@ -69,7 +69,7 @@ def load_folder(folder: Path, dictionary: Dictionary) -> Loaded:
     """
     loaded, backend = Loaded(), connect()
     found, others = table_files(folder, dictionary.tables)
-    loaded.digest = digest_files((path for paths in found.values() for path in paths), root=folder)
+    loaded.digest = folder_digest(folder, dictionary)
     if others:
         loaded.notes.append(f"not read, because no table has this name: {', '.join(others)}")
     for name, paths in found.items():
@@ -78,6 +78,12 @@ def load_folder(folder: Path, dictionary: Dictionary) -> Loaded:
             _admit(loaded, backend, receive_files(backend, schema, paths, scratch=Path(scratch)), schema)
         backend.raw_sql(f"DROP VIEW IF EXISTS received_{name}")
     return loaded
+
+
+def folder_digest(folder: Path, dictionary: Dictionary) -> str:
+    """Return the SHA-256 of the files in a folder that hold tables of the dictionary."""
+    found, _ = table_files(folder, dictionary.tables)
+    return digest_files((path for paths in found.values() for path in paths), root=folder)
 
 
 def load_frames(frames: Mapping[str, pd.DataFrame], dictionary: Dictionary) -> Loaded:

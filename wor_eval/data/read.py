@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from wor_eval.data.dictionary import Dictionary, TableSchema, read_dictionary
-from wor_eval.data.load import Loaded, load_folder, load_frames
+from wor_eval.data.load import Loaded, folder_digest, load_folder, load_frames
 from wor_eval.data.validate import check_loaded, existing_folder
 from wor_eval.errors import DataError
 
@@ -87,6 +87,29 @@ def read_data(folder: Path | str, *, dictionary: Dictionary | None = None) -> St
     """
     dictionary = read_dictionary() if dictionary is None else dictionary
     return _validated(load_folder(existing_folder(folder), dictionary), dictionary)
+
+
+def data_digest(folder: Path | str, *, dictionary: Dictionary | None = None) -> str:
+    """Return the digest that :func:`read_data` gives the raw tables in a folder, without reading them as tables.
+
+    Parameters
+    ----------
+    folder : pathlib.Path or str
+        Folder with the files.
+    dictionary : Dictionary, optional
+        The tables to look for; without it, the dictionary that ships with the package.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder.
+    """
+    return folder_digest(existing_folder(folder), read_dictionary() if dictionary is None else dictionary)
 
 
 def study_data(frames: Mapping[str, pd.DataFrame], *, dictionary: Dictionary | None = None) -> StudyData:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import yaml
 from wor_eval.assets import asset
 from wor_eval.errors import WorEvalError
 from wor_eval.report.disclosure import DisclosureRule, disclosure_rule, suppress
+from wor_eval.report.manifest import MANIFEST, manifest_text, wrong_files
 from wor_eval.study import Lang, Study, study_plan
 from wor_eval.whole import whole_folder
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESULTS_VARIABLE: Final = "WOR_EVAL_RESULTS"
-_VERSIONED: Final = ("numpy", "scipy", "pandas", "statsmodels", "lifelines", "duckdb", "ibis-framework")
 
 
 class AbsentTableError(WorEvalError):
@@ -128,7 +127,7 @@ def save_results(results: Results, folder: Path | str, *, replace: bool = False)
     texts = {name: _protected_csv(results, name) for name in results.tables}
     files = {f"{name}.csv": text for name, (text, _) in texts.items()}
     hidden = {name: count for name, (_, count) in texts.items()}
-    files["manifest.json"] = _manifest_text(results, files, hidden)
+    files[MANIFEST] = manifest_text(results.manifest, results.study, files=files, hidden=hidden)
     if _stands_already(target, files):
         return target
     if target.exists() and not replace:
@@ -163,27 +162,6 @@ def _protected_csv(results: Results, name: str) -> tuple[str, int]:
     return text, int(frame["suppressed"].sum())
 
 
-def _manifest_text(results: Results, files: Mapping[str, str], hidden: Mapping[str, int]) -> str:
-    content = {
-        **results.manifest,
-        "plan": results.study.model_dump(mode="json"),
-        "plan_digest": results.study.digest,
-        "seed": results.study.seed,
-        "versions": _versions(),
-        "files": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()},
-        "rows_suppressed": dict(hidden),
-    }
-    return json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-
-
-def _versions() -> dict[str, str]:
-    import platform
-    from importlib.metadata import version
-
-    found = {name: version(name) for name in _VERSIONED}
-    return {"wor_eval": version("wor-eval"), "python": platform.python_version(), **found}
-
-
 def load_results(study: str, *, lang: Lang = "en", folder: Path | str | None = None) -> Results:
     """Read the saved results of a study.
 
@@ -210,24 +188,14 @@ def load_results(study: str, *, lang: Lang = "en", folder: Path | str | None = N
     import pandas as pd
 
     place = _find(study, folder)
-    manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
     names = [Path(name).stem for name in manifest["files"]]
-    problems = [
-        f"{name}: {found}" for name, sha in manifest["files"].items() if (found := _wrong(place / name, sha))
-    ]
-    if problems:
+    if problems := wrong_files(place, manifest["files"]):
         raise WorEvalError(
             f"results {study} are not as they were saved: run the study again", problems=problems
         )
     tables = {name: pd.read_csv(place / f"{name}.csv", dtype=_text_columns(name)) for name in names}
     return Results(study=study_plan(manifest["plan"]), tables=tables, manifest=manifest, lang=lang)
-
-
-def _wrong(file: Path, sha: str) -> str:
-    """Say what is wrong with a saved file; nothing where it is as the manifest says."""
-    if not file.is_file():
-        return "missing"
-    return "" if hashlib.sha256(file.read_bytes()).hexdigest() == sha else "changed by hand"
 
 
 def _text_columns(name: str) -> dict[str, str]:
@@ -241,6 +209,6 @@ def _find(study: str, folder: Path | str | None) -> Path:
     above = (Path.cwd(), *Path.cwd().parents)
     places = [Path(named)] if named else [folder / "results" for folder in above]
     for place in places:
-        if (place / study / "manifest.json").is_file():
+        if (place / study / MANIFEST).is_file():
             return place / study
     raise WorEvalError(f"there are no results of study {study}: run `wor-eval run` first")

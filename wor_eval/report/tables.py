@@ -285,6 +285,7 @@ def provenance(results: Results) -> ReportTable:
     manifest, nl = results.manifest, results.lang == "nl"
     versions = [f"{name} {version}" for name, version in sorted(manifest["versions"].items())]
     rows = (
+        ("Resultaten (SHA-256)" if nl else "Results (SHA-256)", f"`{manifest['digest'][:16]}`"),
         ("Onderzoeksplan (SHA-256)" if nl else "Study plan (SHA-256)", f"`{manifest['plan_digest'][:16]}`"),
         ("Gegevens (SHA-256)" if nl else "Data (SHA-256)", f"`{manifest['data_digest'][:16]}`"),
         ("Startgetal" if nl else "Seed", str(manifest["seed"])),

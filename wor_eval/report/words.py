@@ -295,3 +295,19 @@ def period(results: Results) -> Prose:
     first, last = (date.fromisoformat(text) for text in results.manifest["observed"])
     to = "tot en met" if results.lang == "nl" else "to"
     return Prose(f"{day(first, lang=results.lang)} {to} {day(last, lang=results.lang)}")
+
+
+def verifying(results: Results) -> Prose:
+    """Say how a reader checks that the results behind this page are still what they were."""
+    name, digest = results.study.name, results.manifest["digest"][:16]
+    command = f"`wor-eval verify results/{name} --data DATA`"
+    if results.lang == "nl":
+        return Prose(
+            f"Dit rapport hoort bij de resultaten met vingerafdruk `{digest}`. {command} rekent de vingerafdrukken na "
+            "en zegt wat er anders is: gegevens, onderzoeksplan, startgetal, versie of een bestand dat met de hand "
+            "is veranderd."
+        )
+    return Prose(
+        f"This report belongs to the results with digest `{digest}`. {command} recomputes the digests and says what "
+        "differs: data, study plan, seed, version, or a file that was changed by hand."
+    )
