@@ -59,5 +59,5 @@ def saved_hidden() -> Results:
     disclosure = run.study.disclosure.model_copy(update={"min_persons": 10 * PERSONS})
     study = run.study.model_copy(update={"disclosure": disclosure})
     folder = Path(_SCRATCH.name) / "hidden"
-    save_results(dataclasses.replace(run, study=study), folder)
+    save_results(dataclasses.replace(run, plan=study), folder)
     return load_results(study.name, folder=folder)

@@ -76,7 +76,7 @@ def test_the_version_is_that_of_the_package(capsys):
     assert capsys.readouterr().out == f"wor-eval {wor_eval.__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["simulate", "x", "--scenario", "miracle"], ["run", "x"]])
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["simulate", "x", "--scenario", "miracle"], ["run"]])
 def test_wrong_use_is_refused_with_code_2(capsys, arguments):
     with pytest.raises(SystemExit) as ended:
         main(arguments)

@@ -82,7 +82,7 @@ def test_a_clear_result_is_said_and_an_unclear_one_is_not(lang) -> None:
     frame = results.table("net_benefit")
     clear = frame.assign(conf_low=frame["conf_low"].abs() + 1, conf_high=frame["conf_high"].abs() + 2)
     changed = type(results)(
-        study=results.study,
+        plan=results.plan,
         tables={**results.tables, "net_benefit": clear},
         manifest=results.manifest,
         lang=lang,

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from wor_eval.report.verify import verify_results as verify_results
     from wor_eval.run import run_study as run_study
     from wor_eval.study import Study as Study
+    from wor_eval.study import StudyPlan as StudyPlan
     from wor_eval.study import read_study as read_study
     from wor_eval.study import study_plan as study_plan
 
@@ -63,7 +64,7 @@ _MODULES = {
         "EstimationError",
         "ReportError",
     ),
-    "wor_eval.study": ("Study", "read_study", "study_plan"),
+    "wor_eval.study": ("Study", "StudyPlan", "read_study", "study_plan"),
     "wor_eval.run": ("run_study",),
     "wor_eval.data.dictionary": ("Dictionary", "read_dictionary", "codebook"),
     "wor_eval.data.simulate": ("simulate_study",),

@@ -96,7 +96,9 @@ def _add_check(commands: Commands) -> None:
 def _add_run(commands: Commands) -> None:
     parser = _add(commands, "run", "carry out a study plan on raw tables and save its results", _run)
     parser.add_argument("plan", type=Path, help="study plan (TOML), or the name of one that is shipped")
-    parser.add_argument("--data", type=Path, required=True, help="folder with the raw tables")
+    parser.add_argument(
+        "--data", type=Path, help="folder with the raw tables; not for studies that read none"
+    )
     parser.add_argument("--out", type=Path, default=Path("results"), help="results folder (default: results)")
     parser.add_argument("--replace", action="store_true", help="replace an older result of this study")
 
@@ -177,15 +179,23 @@ def _plan(path: Path) -> Path:
 def _run(chosen: argparse.Namespace) -> int:
     from wor_eval.run import run_study
 
-    study = wor_eval.read_study(_plan(chosen.plan))
-    _say(f"{study.name}: reading {chosen.data}")
-    data = wor_eval.read_data(chosen.data)
+    plan = wor_eval.read_study(_plan(chosen.plan))
+    data = _data(chosen.data, plan)
+    results = run_study(data, plan, progress=lambda step: _say(f"{plan.name}: {step}"))
+    place = wor_eval.save_results(results, chosen.out, replace=chosen.replace)
+    _say(f"{plan.name}: results stand in {place}")
+    return 0
+
+
+def _data(folder: Path | None, plan: wor_eval.StudyPlan) -> wor_eval.StudyData | None:
+    """Read the raw tables that a study needs; None where it needs none or no folder is named."""
+    if folder is None or not plan.needs_data:
+        return None
+    _say(f"{plan.name}: reading {folder}")
+    data = wor_eval.read_data(folder)
     for note in data.notes:
         _say(f"  {note}")
-    results = run_study(data, study, progress=lambda step: _say(f"{study.name}: {step}"))
-    place = wor_eval.save_results(results, chosen.out, replace=chosen.replace)
-    _say(f"{study.name}: results stand in {place}")
-    return 0
+    return data
 
 
 def _report(chosen: argparse.Namespace) -> int:

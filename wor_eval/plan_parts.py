@@ -1,8 +1,10 @@
-"""What the parts of a plan are made of: frozen models without unknown keys, and texts in both languages."""
+"""What plans are made of: what every kind of plan holds, frozen parts without unknown keys, texts in both languages."""
 
-from typing import Literal
+import hashlib
+import json
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Lang = Literal["nl", "en"]
 Days = tuple[int, int]
@@ -23,3 +25,44 @@ class Text(Plan):
     def in_(self, lang: Lang) -> str:
         """Give the text in one language."""
         return self.nl if lang == "nl" else self.en
+
+
+class Assumption(Plan):
+    """An assumption, printed in every report of the study."""
+
+    text: Text
+    basis: Text
+    impact: Literal["low", "moderate", "high"]
+
+
+class Disclosure(Plan):
+    """What may leave the building; the defaults are the rules Statistics Netherlands (CBS) works with."""
+
+    min_persons: Annotated[int, Field(ge=1)] = 10
+    max_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    min_df: Annotated[int, Field(ge=0)] = 10
+
+
+class StudyPlan(Plan):
+    """What the plan of every kind of study holds.
+
+    ``kind`` says what kind of study it is, and with that which model checks the plan, which function makes its
+    tables and which report shows them. A kind whose plan says ``needs_data = False`` is carried out without raw
+    tables.
+    """
+
+    needs_data: ClassVar[bool] = True
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    kind: str
+    title: Text
+    question: Text
+    seed: Annotated[int, Field(ge=0)]
+    assumptions: tuple[Assumption, ...] = ()
+    disclosure: Disclosure = Disclosure()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the plan, independent of how the TOML was laid out."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from wor_eval.study import Study
+from wor_eval.study import Study, StudyPlan
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import pandas as pd
 
     from wor_eval.cohort.build import Cohort
@@ -20,16 +22,16 @@ if TYPE_CHECKING:
 
 
 def run_study(
-    data: StudyData, study: Study, *, progress: Callable[[str], None] = lambda step: None
+    data: StudyData | None, plan: StudyPlan, *, progress: Callable[[str], None] = lambda step: None
 ) -> Results:
-    """Carry out a study: cohort, effects, checks, results.
+    """Carry out a study of any kind.
 
     Parameters
     ----------
-    data : StudyData
-        The checked raw tables.
-    study : Study
-        The plan.
+    data : StudyData or None
+        The checked raw tables; None for a kind of study that reads none.
+    plan : StudyPlan
+        The plan, as :func:`wor_eval.read_study` gives it.
     progress : callable
         Told the name of each step as it starts.
 
@@ -43,10 +45,48 @@ def run_study(
     WorEvalError
         The plan does not fit the data; the message says what and where.
     """
-    from wor_eval.cohort.build import build_cohort
+    from wor_eval.errors import StudyError
     from wor_eval.report.results import Results
 
-    given = study.digest
+    if data is None and plan.needs_data:
+        raise StudyError(f"study {plan.name} is carried out on raw tables: say with --data where they are")
+    made = KINDS[plan.kind](data, plan, progress)
+    manifest = {
+        "study": plan.name,
+        "data_digest": data.digest if data is not None and plan.needs_data else None,
+        "plan_as_given": plan.digest,
+        "observed": [day.isoformat() for day in made.observed],
+        "notes": [*(data.notes if data is not None and plan.needs_data else ()), *made.notes],
+    }
+    return Results(plan=made.plan, tables=made.tables, manifest=manifest)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Made:
+    """What carrying out a study gives.
+
+    Attributes
+    ----------
+    plan : StudyPlan
+        The plan as it was carried out; outcomes that the data do not hold are left out.
+    tables : mapping of str to DataFrame
+        The results tables.
+    observed : tuple of date
+        First and last day of observation; empty where the study reads no data.
+    notes : sequence of str
+        What the reader of the results must know.
+    """
+
+    plan: StudyPlan
+    tables: Mapping[str, pd.DataFrame]
+    observed: tuple[date, ...] = ()
+    notes: Sequence[str] = ()
+
+
+def _effects(data: StudyData, study: Study, progress: Callable[[str], None]) -> Made:
+    """Carry out a study of effects: cohort, design, effects, economics."""
+    from wor_eval.cohort.build import build_cohort
+
     study, left_out = _with_data(study, data)
     progress("cohort")
     cohort = build_cohort(data, study)
@@ -57,14 +97,11 @@ def run_study(
         tables = economic_tables(data, cohort, study, progress=progress)
     else:
         tables = matched_tables(data, cohort, study, progress=progress)
-    manifest = {
-        "study": study.name,
-        "data_digest": data.digest,
-        "plan_as_given": given,
-        "observed": [day.isoformat() for day in cohort.observed],
-        "notes": [*data.notes, *left_out],
-    }
-    return Results(study=study, tables=tables, manifest=manifest)
+    return Made(plan=study, tables=tables, observed=cohort.observed, notes=left_out)
+
+
+KINDS: Final[Mapping[str, Callable[[Any, Any, Callable[[str], None]], Made]]] = {"effects": _effects}
+"""How each kind of study of :data:`wor_eval.study.PLANS` is carried out."""
 
 
 def _with_data(study: Study, data: StudyData) -> tuple[Study, list[str]]:

@@ -1,27 +1,26 @@
-"""The plan of one study: what is asked, who is in, which windows, which outcomes, which effects.
+"""The plan of a study of effects: what is asked, who is in, which windows, which outcomes, which effects.
 
 A plan is data. It is read from TOML, checked as a whole (every mistake at once), digested into the manifest
-of the results and printed in the report. Nothing in it is executed.
+of the results and printed in the report. Nothing in it is executed. Other kinds of study have a module of their own
+and stand in :data:`PLANS`.
 """
 
-import hashlib
-import json
 import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from wor_eval.economics_plan import Economics
 from wor_eval.errors import StudyError
-from wor_eval.plan_parts import Days, Lang, Text
+from wor_eval.plan_parts import Assumption, Days, Disclosure, Lang, StudyPlan, Text
 from wor_eval.plan_parts import Plan as _Plan
 
 __all__ = [
-    "Assumption", "CohortPlan", "Days", "Design", "Disclosure", "Economics", "EffectPlan", "Lang", "Outcome",
-    "Rule", "Study", "Text", "Windows", "read_study", "study_plan",
+    "PLANS", "Assumption", "CohortPlan", "Days", "Design", "Disclosure", "Economics", "EffectPlan", "Lang", "Outcome",
+    "Rule", "Study", "StudyPlan", "Text", "Windows", "read_study", "study_plan",
 ]  # fmt: skip
 
 
@@ -210,29 +209,10 @@ class EffectPlan(_Plan):
     headline: bool = False
 
 
-class Assumption(_Plan):
-    """An assumption, printed in every report of the study."""
+class Study(StudyPlan):
+    """The plan of a study of effects, as read by :func:`read_study`."""
 
-    text: Text
-    basis: Text
-    impact: Literal["low", "moderate", "high"]
-
-
-class Disclosure(_Plan):
-    """What may leave the building; the defaults are the rules Statistics Netherlands (CBS) works with."""
-
-    min_persons: Annotated[int, Field(ge=1)] = 10
-    max_share: Annotated[float, Field(gt=0, le=1)] = 0.5
-    min_df: Annotated[int, Field(ge=0)] = 10
-
-
-class Study(_Plan):
-    """The plan of one study, as read by :func:`read_study`."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    title: Text
-    question: Text
-    seed: Annotated[int, Field(ge=0)]
+    kind: Literal["effects"] = "effects"
     replicates: Annotated[int, Field(ge=100)] = 2000
     cohort: CohortPlan
     windows: Windows
@@ -241,8 +221,6 @@ class Study(_Plan):
     effects: Annotated[tuple[EffectPlan, ...], Field(min_length=1)]
     negative_control: str | None = None
     economics: Economics | None = None
-    assumptions: tuple[Assumption, ...] = ()
-    disclosure: Disclosure = Disclosure()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -296,14 +274,12 @@ class Study(_Plan):
         """Give one outcome by name."""
         return next(outcome for outcome in self.outcomes if outcome.name == name)
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the plan, independent of how the TOML was laid out."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+
+PLANS: Final[Mapping[str, type[StudyPlan]]] = {"effects": Study}
+"""The model of each kind of plan; ``kind`` of a plan is ``effects`` where it says nothing."""
 
 
-def read_study(path: Path | str) -> Study:
+def read_study(path: Path | str) -> StudyPlan:
     """Read a study plan from TOML.
 
     Parameters
@@ -313,8 +289,8 @@ def read_study(path: Path | str) -> Study:
 
     Returns
     -------
-    Study
-        The checked plan.
+    StudyPlan
+        The checked plan: a :class:`Study`, or the model of the kind that it names.
 
     Raises
     ------
@@ -331,7 +307,7 @@ def read_study(path: Path | str) -> Study:
     return study_plan({"name": path.stem, **content}, origin=path.name)
 
 
-def study_plan(content: Mapping[str, Any], *, origin: str = "the plan") -> Study:
+def study_plan(content: Mapping[str, Any], *, origin: str = "the plan") -> StudyPlan:
     """Check a plan that is already in memory.
 
     Parameters
@@ -343,16 +319,19 @@ def study_plan(content: Mapping[str, Any], *, origin: str = "the plan") -> Study
 
     Returns
     -------
-    Study
-        The checked plan.
+    StudyPlan
+        The checked plan: a :class:`Study`, or the model of the kind that it names.
 
     Raises
     ------
     StudyError
         The plan holds mistakes; all of them are listed.
     """
+    kind = content.get("kind", "effects")
+    if not isinstance(kind, str) or kind not in PLANS:
+        raise StudyError(f"{origin}: there is no kind of study {kind!r}; kind is one of {', '.join(PLANS)}")
     try:
-        return Study.model_validate(content)
+        return PLANS[kind].model_validate(content)
     except ValidationError as error:
         problems = [
             f"{'.'.join(str(part) for part in item['loc']) or 'plan'}: {item['msg'].removeprefix('Value error, ')}"

@@ -94,7 +94,7 @@ def study_of(tmp_path_factory):
         table = no_effect_table(build_cohort(data, STUDY), STUDY, outcome="gp_contacts")
         manifest = {"study": STUDY.name, "data_digest": data.digest}
         folder = tmp_path_factory.mktemp(scenario)
-        save_results(Results(study=STUDY, tables={"regression_to_mean": table}, manifest=manifest), folder)
+        save_results(Results(plan=STUDY, tables={"regression_to_mean": table}, manifest=manifest), folder)
         return load_results(STUDY.name, folder=folder)
 
     return make

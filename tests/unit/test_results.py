@@ -47,7 +47,7 @@ RATES = pd.DataFrame(
 
 def results(*, rates: pd.DataFrame = RATES, data: str = "f" * 64, **tables: pd.DataFrame) -> Results:
     manifest = {"study": "trial", "data_digest": data, "observed": ["2019-01-01", "2024-12-31"], "notes": []}
-    return Results(study=STUDY, tables={"rates": rates, **tables}, manifest=manifest)
+    return Results(plan=STUDY, tables={"rates": rates, **tables}, manifest=manifest)
 
 
 def read_bytes(folder: Path) -> dict[str, bytes]:
@@ -255,7 +255,7 @@ def test_the_manifest_says_where_the_numbers_come_from():
 
 def test_a_stricter_plan_hides_more(tmp_path):
     strict = STUDY.model_copy(update={"disclosure": STUDY.disclosure.model_copy(update={"min_persons": 80})})
-    place = save_results(dataclasses.replace(results(), study=strict), tmp_path)
+    place = save_results(dataclasses.replace(results(), plan=strict), tmp_path)
     assert pd.read_csv(place / "rates.csv")["suppressed"].all()
 
 

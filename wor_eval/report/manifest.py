@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from wor_eval.study import Study
+    from wor_eval.study import StudyPlan
 
 MANIFEST: Final = "manifest.json"
 OWN_DIGEST: Final = "digest"
@@ -17,7 +17,7 @@ _VERSIONED: Final = ("numpy", "scipy", "pandas", "statsmodels", "lifelines", "du
 
 
 def manifest_text(
-    about: Mapping[str, Any], study: Study, *, files: Mapping[str, str], hidden: Mapping[str, int]
+    about: Mapping[str, Any], study: StudyPlan, *, files: Mapping[str, str], hidden: Mapping[str, int]
 ) -> str:
     """Write the manifest of a study.
 
@@ -25,7 +25,7 @@ def manifest_text(
     ----------
     about : mapping
         What the run says of itself: study, digest of the data, period, notes.
-    study : Study
+    study : StudyPlan
         The plan that was carried out.
     files : mapping of str to str
         The files of the results by name, with their text.

@@ -15,7 +15,7 @@ from wor_eval.assets import asset
 from wor_eval.errors import WorEvalError
 from wor_eval.report.disclosure import DisclosureRule, disclosure_rule, suppress
 from wor_eval.report.manifest import MANIFEST, manifest_text, wrong_files
-from wor_eval.study import Lang, Study, study_plan
+from wor_eval.study import Lang, Study, StudyPlan, study_plan
 from wor_eval.whole import whole_folder
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ class Results:
 
     Attributes
     ----------
-    study : Study
-        The plan that was carried out.
+    plan : StudyPlan
+        The plan that was carried out, of any kind.
     tables : mapping of str to DataFrame
         The results, as ``data_dictionary/results/`` describes them.
     manifest : mapping
@@ -54,13 +54,28 @@ class Results:
         Language in which tables, figures and words speak.
     """
 
-    study: Study
+    plan: StudyPlan
     tables: Mapping[str, pd.DataFrame]
     manifest: Mapping[str, Any]
     lang: Lang = "en"
 
     def __repr__(self) -> str:
-        return f"Results({self.study.name}: {', '.join(self.tables)})"
+        return f"Results({self.plan.name}: {', '.join(self.tables)})"
+
+    @property
+    def study(self) -> Study:
+        """The plan of a study of effects.
+
+        Raises
+        ------
+        WorEvalError
+            These are the results of another kind of study.
+        """
+        if not isinstance(self.plan, Study):
+            raise WorEvalError(
+                f"results {self.plan.name} are of a study of kind {self.plan.kind}, not of effects"
+            )
+        return self.plan
 
     def in_(self, lang: Lang) -> Results:
         """Give the same results, speaking another language."""
@@ -75,9 +90,7 @@ class Results:
             These results have no such table.
         """
         if name not in self.tables:
-            raise AbsentTableError(
-                f"results {self.study.name} have no table {name}: {', '.join(self.tables)}"
-            )
+            raise AbsentTableError(f"results {self.plan.name} have no table {name}: {', '.join(self.tables)}")
         return self.tables[name]
 
 
@@ -123,11 +136,11 @@ def save_results(results: Results, folder: Path | str, *, replace: bool = False)
     WorEvalError
         An older, different result stands there, a table is not described, or nothing can be written.
     """
-    target = Path(folder) / results.study.name
+    target = Path(folder) / results.plan.name
     texts = {name: _protected_csv(results, name) for name in results.tables}
     files = {f"{name}.csv": text for name, (text, _) in texts.items()}
     hidden = {name: count for name, (_, count) in texts.items()}
-    files[MANIFEST] = manifest_text(results.manifest, results.study, files=files, hidden=hidden)
+    files[MANIFEST] = manifest_text(results.manifest, results.plan, files=files, hidden=hidden)
     if _stands_already(target, files):
         return target
     if target.exists() and not replace:
@@ -151,7 +164,7 @@ def _stands_already(target: Path, files: Mapping[str, str]) -> bool:
 def _protected_csv(results: Results, name: str) -> tuple[str, int]:
     """Give a table as CSV after suppression, and how many rows were hidden."""
     description = describe_table(name)
-    frame = suppress(results.tables[name], description.rule, results.study.disclosure)
+    frame = suppress(results.tables[name], description.rule, results.plan.disclosure)
     unknown = set(frame.columns) ^ set(description.columns)
     if unknown:
         raise WorEvalError(
@@ -195,7 +208,7 @@ def load_results(study: str, *, lang: Lang = "en", folder: Path | str | None = N
             f"results {study} are not as they were saved: run the study again", problems=problems
         )
     tables = {name: pd.read_csv(place / f"{name}.csv", dtype=_text_columns(name)) for name in names}
-    return Results(study=study_plan(manifest["plan"]), tables=tables, manifest=manifest, lang=lang)
+    return Results(plan=study_plan(manifest["plan"]), tables=tables, manifest=manifest, lang=lang)
 
 
 def _text_columns(name: str) -> dict[str, str]:

@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from wor_eval.assets import asset
-from wor_eval.report import brief_words, matched_words, words
+from wor_eval.report.kinds import shown
 from wor_eval.report.render import IndexPage, render_index, render_report
 from wor_eval.report.results import Results, load_results
-from wor_eval.study import Lang
+from wor_eval.study import Lang, Study
 
 LANGUAGES: tuple[Lang, ...] = ("nl", "en")
 BRIEF: Final = "policy_brief"
@@ -34,7 +34,7 @@ def render_study(
     ----------
     study : str
         Name of the study. Its reports are ``reports/<study>.<lang>.qmd``; a plan of your own has the report of its
-        kind, before-and-after or matched cohort.
+        kind.
     results : Path
         Folder with the results of all studies.
     out : Path
@@ -99,25 +99,14 @@ def render_brief(
 @contextmanager
 def _as_report(found: Results, results: Path) -> Iterator[tuple[str, Path]]:
     """Give the report to use and the folder it reads: a study of another name borrows the report of its kind."""
-    name = found.study.name
+    name = found.plan.name
     if asset("reports", f"{name}.nl.qmd").is_file():
         yield name, results.resolve()
         return
-    kind = "before_after" if found.study.design is None else "matched_cohort"
-    kind = kind if found.study.economics is None else "cost_effectiveness"
+    kind = shown(found.plan).report
     with TemporaryDirectory(prefix="wor_eval-") as scratch:
         shutil.copytree(results / name, Path(scratch) / kind)
         yield kind, Path(scratch)
-
-
-def summary(found: Results) -> str:
-    """Give the answer of a study in a few sentences, for the index; a change never stands without its verdict."""
-    if found.study.economics is not None:
-        return brief_words.answer(found).text.replace("**", "")
-    if found.study.design is not None:
-        return matched_words.headline(found).text
-    verdict = words.regression_to_mean(found).text.split("**")
-    return f"{words.headline(found)} {verdict[1] if len(verdict) > 1 else verdict[0]}"
 
 
 def render_site(
@@ -145,8 +134,10 @@ def render_site(
     for study in studies:
         pages = render_study(study, results=results, out=out, progress=progress)
         found = load_results(study, lang="nl", folder=results)
-        entries.append(IndexPage(title=found.study.title.nl, summary=summary(found), files=pages))
-        if found.study.economics is not None:
+        entries.append(
+            IndexPage(title=found.plan.title.nl, summary=shown(found.plan).summary(found), files=pages)
+        )
+        if isinstance(found.plan, Study) and found.plan.economics is not None:
             brief = render_brief(study, results=results, out=out, progress=progress)
             entries.append(IndexPage(title=_BRIEF_TITLE, summary=_BRIEF_SUMMARY, files=brief))
     return render_index(

@@ -280,6 +280,11 @@ def windows(results: Results) -> ReportTable:
     return ReportTable(headers=headers, rows=tuple(rows), align=("left", "right", "right"))
 
 
+def _shortened(digest: str | None) -> str:
+    """Give the start of a digest; a dash where the study reads no data."""
+    return MISSING if digest is None else f"`{digest[:16]}`"
+
+
 def provenance(results: Results) -> ReportTable:
     """Show what the numbers come from: plan, data, seed, versions, and how many rows are hidden."""
     manifest, nl = results.manifest, results.lang == "nl"
@@ -287,7 +292,7 @@ def provenance(results: Results) -> ReportTable:
     rows = (
         ("Resultaten (SHA-256)" if nl else "Results (SHA-256)", f"`{manifest['digest'][:16]}`"),
         ("Onderzoeksplan (SHA-256)" if nl else "Study plan (SHA-256)", f"`{manifest['plan_digest'][:16]}`"),
-        ("Gegevens (SHA-256)" if nl else "Data (SHA-256)", f"`{manifest['data_digest'][:16]}`"),
+        ("Gegevens (SHA-256)" if nl else "Data (SHA-256)", _shortened(manifest["data_digest"])),
         ("Startgetal" if nl else "Seed", str(manifest["seed"])),
         ("Verborgen rijen" if nl else "Hidden rows", str(sum(manifest["rows_suppressed"].values()))),
         ("Versies" if nl else "Versions", ", ".join(versions)),

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from wor_eval.data.read import data_digest
 from wor_eval.errors import WorEvalError
 from wor_eval.report.manifest import MANIFEST, OWN_DIGEST, digest_of, manifest_digest, versions, wrong_files
-from wor_eval.study import Study
+from wor_eval.study import StudyPlan
 
 Part = Literal["files", "manifest", "plan", "seed", "version", "data"]
 _NEEDED: Final = ("files", "plan", "plan_digest", "seed", "versions", "data_digest")
@@ -37,7 +37,7 @@ class Checked:
 
 
 def verify_results(
-    place: Path | str, *, data: Path | str | None = None, plan: Study | None = None
+    place: Path | str, *, data: Path | str | None = None, plan: StudyPlan | None = None
 ) -> tuple[Checked, ...]:
     """Recompute the digests of saved results and say what differs.
 
@@ -47,7 +47,7 @@ def verify_results(
         Folder of one study: ``results/<study>``.
     data : Path or str, optional
         Folder with the raw tables that the results should come from; without it data are not compared.
-    plan : Study, optional
+    plan : StudyPlan, optional
         The plan as it should have been; without it the plan in the manifest is compared with its own digest.
 
     Returns
@@ -107,7 +107,7 @@ def _manifest(manifest: Mapping[str, Any]) -> Checked:
     return Checked(part="manifest", says=says, differs=() if found == named else (wrong,))
 
 
-def _plan(manifest: Mapping[str, Any], plan: Study | None) -> Checked:
+def _plan(manifest: Mapping[str, Any], plan: StudyPlan | None) -> Checked:
     stored = manifest["plan"]
     differs = []
     if digest_of(stored) != manifest["plan_digest"]:
@@ -120,7 +120,7 @@ def _plan(manifest: Mapping[str, Any], plan: Study | None) -> Checked:
     return Checked(part="plan", says=f"plan {manifest['plan_digest'][:16]}", differs=tuple(differs))
 
 
-def _seed(manifest: Mapping[str, Any], plan: Study | None) -> Checked:
+def _seed(manifest: Mapping[str, Any], plan: StudyPlan | None) -> Checked:
     used = manifest["seed"]
     named = {"the plan in the manifest": manifest["plan"].get("seed")}
     if plan is not None:
@@ -139,7 +139,9 @@ def _version(then: Mapping[str, str]) -> Checked:
     return Checked(part="version", says=f"the same {len(now)} versions", differs=tuple(differs))
 
 
-def _data(then: str, folder: Path) -> Checked:
+def _data(then: str | None, folder: Path) -> Checked:
+    if then is None:
+        return Checked(part="data", says="the study reads no data", differs=())
     now = data_digest(folder)
     wrong = f"the results come from other data ({then[:16]}; {folder} has {now[:16]})"
     return Checked(part="data", says=f"data {then[:16]}", differs=() if now == then else (wrong,))

@@ -36,12 +36,12 @@ class Prose:
 
 def title(results: Results) -> Prose:
     """Give the title of the study."""
-    return Prose(results.study.title.in_(results.lang))
+    return Prose(results.plan.title.in_(results.lang))
 
 
 def question(results: Results) -> Prose:
     """Give the question of the study."""
-    return Prose(results.study.question.in_(results.lang))
+    return Prose(results.plan.question.in_(results.lang))
 
 
 def estimate(
@@ -283,7 +283,7 @@ def assumptions(results: Results) -> Prose:
     return Prose(
         "\n".join(
             f"- {a.text.in_(lang)} *{a.basis.in_(lang)}* {impact}: {weight[a.impact]}."
-            for a in results.study.assumptions
+            for a in results.plan.assumptions
         )
     )
 
