@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wor_eval.cohort.build import Cohort
     from wor_eval.data.read import StudyData
     from wor_eval.design.matched import MatchedCohort
+    from wor_eval.effects.arms import Arms
     from wor_eval.report.results import Results
 
 
@@ -157,7 +158,7 @@ def before_after_tables(
     Returns
     -------
     dict of str to DataFrame
-        ``effects, interaction, change, concentration, composition`` for contacts and, where the plan has a
+        ``effects, interaction, change, concentration, composition, interrupted`` for contacts and, where the plan has a
         placebo window and comparison persons, ``regression_to_mean``; for costs, scores and times to an event
         those of :func:`wor_eval.effects.outcome_tables.outcome_tables`.
     """
@@ -166,7 +167,6 @@ def before_after_tables(
     from wor_eval.effects.change import change_table, composition_table, concentration_table
     from wor_eval.effects.describe import describe_cohort
     from wor_eval.effects.no_effect import no_effect_table
-    from wor_eval.effects.outcome_tables import outcome_tables
 
     makers: dict[str, Callable[[str], pd.DataFrame]] = {
         "effects": lambda name: before_after_effects(cohort, study, outcome=name).to_frame(),
@@ -179,8 +179,9 @@ def before_after_tables(
         makers["regression_to_mean"] = lambda name: no_effect_table(cohort, study, outcome=name)
     contacts = _together(makers, study, measures=("rate_per_year",))
     progress("costs, scores and times to an event")
-    others = outcome_tables(data, referred_alone(cohort), study)
-    return {**describe_cohort(cohort, study), **contacts, **others}
+    described = describe_cohort(cohort, study)
+    others = _other_tables(data, referred_alone(cohort), study, described["monthly"])
+    return {**described, **contacts, **others}
 
 
 def matched_tables(
@@ -206,7 +207,7 @@ def matched_tables(
     Returns
     -------
     dict of str to DataFrame
-        ``attrition, characteristics, rates, monthly`` and, for all outcomes on the one matched cohort,
+        ``attrition, characteristics, rates, monthly, interrupted`` and, for all outcomes on the one matched cohort,
         ``effects``; for the headline outcome ``design, balance, overlap, event_study, subgroups, robustness,
         triangulation, specification``; for costs, scores and times to an event those of
         :func:`wor_eval.effects.outcome_tables.outcome_tables`.
@@ -215,6 +216,7 @@ def matched_tables(
     from wor_eval.design import diagnostics
     from wor_eval.design.matching import match_cohort
     from wor_eval.effects import checks
+    from wor_eval.effects.arms import matched_arms
     from wor_eval.effects.contrasts import matched_effects
     from wor_eval.effects.describe import characteristics, monthly, rates
     from wor_eval.effects.event_study import event_study
@@ -250,15 +252,18 @@ def matched_tables(
     progress("designs side by side and checks")
     checked = {name: make() for name, make in for_headline.items()}
     progress("costs, scores and times to an event")
-    return {**described, **_together(makers, study), **checked, **_other_outcomes(data, matched, study)}
+    others = _other_tables(data, matched_arms(matched), study, described["monthly"])
+    return {**described, **_together(makers, study), **checked, **others}
 
 
-def _other_outcomes(data: StudyData, matched: MatchedCohort, study: Study) -> dict[str, pd.DataFrame]:
-    """Make the tables of costs, scores and times to an event of a matched cohort."""
-    from wor_eval.effects.arms import matched_arms
+def _other_tables(
+    data: StudyData, arms: Arms, study: Study, monthly: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """Make the tables of costs, scores and times to an event of either design, and the interrupted time series."""
+    from wor_eval.effects.interrupted_tables import interrupted_tables
     from wor_eval.effects.outcome_tables import outcome_tables
 
-    return outcome_tables(data, matched_arms(matched), study)
+    return {**interrupted_tables(monthly, study), **outcome_tables(data, arms, study)}
 
 
 def economic_tables(

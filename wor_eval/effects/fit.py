@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -145,14 +146,20 @@ class WaldTest:
 
 
 def normal_table(
-    names: tuple[str, ...], estimate: Floats, std_error: Floats, *, level: float, ratio: bool
+    names: tuple[str, ...],
+    estimate: Floats,
+    std_error: Floats,
+    *,
+    level: float,
+    ratio: bool,
+    df: float = math.inf,
 ) -> TermTable:
-    """Normal-theory intervals; with `ratio`, estimates (m,) are logs and come back as ratios."""
-    from scipy.special import ndtr, ndtri
+    """Give normal intervals, or t with finite `df`; with `ratio`, estimates (m,) are logs and come back as ratios."""
+    from scipy.special import stdtr, stdtrit
 
     if not 0 < level < 1:
         raise EstimationError("level: expected a number between 0 and 1, such as 0.95")
-    width = float(ndtri(0.5 + level / 2)) * std_error
+    width = float(stdtrit(df, 0.5 + level / 2)) * std_error
     back = np.exp if ratio else np.asarray
     return TermTable(
         names=names,
@@ -160,7 +167,7 @@ def normal_table(
         std_error=std_error,
         conf_low=back(estimate - width),
         conf_high=back(estimate + width),
-        p_value=2 * ndtr(-np.abs(estimate / std_error)),
+        p_value=2 * stdtr(df, -np.abs(estimate / std_error)),
     )
 
 

@@ -140,7 +140,7 @@ def random_intercept(
     check_identified(rows, counts=False)
     ids = rows.clusters[0]
     basis = orthonormal_basis(rows)
-    sums = _sums(rows, ids, _person_weights(rows, ids), basis)
+    sums = _sums(rows, ids, person_weights(rows, ids), basis)
     at = _best(sums, reml=likelihood == "reml")
     back = np.linalg.inv(basis.triangle)
     coef = basis.start + back @ at.coef
@@ -158,8 +158,8 @@ def random_intercept(
         loglik=None if weights is not None else -_deviance(sums, at, reml=likelihood == "reml") / 2,
     )
     if clusters is not None:
-        scores = _scores(rows, ids, coef, at) * _person_weights(rows, ids)
-        outer = _of_persons(ids, rows.clusters[1])
+        scores = _scores(rows, ids, coef, at) * person_weights(rows, ids)
+        outer = clusters_of_persons(ids, rows.clusters[1])
         fit = with_sandwich(fit, scores, fit.cov, clusters=(outer,), small_sample=small_sample)
     return MixedModel(
         fit=fit,
@@ -245,7 +245,7 @@ def _checked(
     )
 
 
-def _person_weights(rows: ModelRows, ids: Ids) -> Floats:
+def person_weights(rows: ModelRows, ids: Ids) -> Floats:
     """Weight of each person, (persons,); refused where the rows of a person disagree."""
     weight = np.zeros(ids.size)
     weight[ids.codes] = rows.weights
@@ -346,8 +346,8 @@ def _scores(rows: ModelRows, ids: Ids, coef: Floats, at: _At) -> Floats:
     return (ids.total(rows.columns * residual) - ids.total(rows.columns) * shrunk) / at.variance
 
 
-def _of_persons(ids: Ids, clusters: Ids) -> Ids:
-    """Cluster of each person; each must lie in one."""
+def clusters_of_persons(ids: Ids, clusters: Ids) -> Ids:
+    """Give the cluster of each person; each must lie in one."""
     code = np.zeros(ids.size, dtype=np.intp)
     code[ids.codes] = clusters.codes
     split = np.unique(ids.codes[code[ids.codes] != clusters.codes]).size

@@ -1,8 +1,4 @@
-"""Mixed model for repeated measures: a few waves, each with its own variance and correlations, for small studies.
-
-Persons with the same waves answered share one covariance, so the likelihood needs only the cross-products of
-the columns between each two waves of such a pattern: a step does not depend on the number of persons.
-"""
+"""Mixed model for repeated measures: a few waves, each with its own variance and correlations, for small studies."""
 
 from __future__ import annotations
 
@@ -15,14 +11,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from wor_eval.effects.fit import Fit
 from wor_eval.effects.identification import check_identified
-from wor_eval.effects.mixed import Basis, orthonormal_basis
-from wor_eval.effects.model_rows import Codes, Floats, Ids, ModelRows, model_rows
+from wor_eval.effects.mixed import clusters_of_persons, orthonormal_basis, person_weights
+from wor_eval.effects.mmrm_likelihood import (
+    climb,
+    evaluate,
+    gram_gradients,
+    polish,
+    restricted_loglik,
+    wave_sums,
+)
+from wor_eval.effects.model_rows import Floats, Ids, ModelRows, model_rows
 from wor_eval.effects.quantity import Quantity, difference
+from wor_eval.effects.sandwich import with_sandwich
 from wor_eval.errors import EstimationError
-
-_STEP = 1e-4
-_POLISH = 20
-_CONVERGED = 1e-16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +56,14 @@ class Mmrm:
 
 
 def mmrm(
-    y: ArrayLike, X: ArrayLike, persons: ArrayLike, waves: ArrayLike, *, names: Sequence[str] | None = None
+    y: ArrayLike,
+    X: ArrayLike,
+    persons: ArrayLike,
+    waves: ArrayLike,
+    *,
+    names: Sequence[str] | None = None,
+    weights: ArrayLike | None = None,
+    clusters: ArrayLike | None = None,
 ) -> Mmrm:
     r"""Fit a linear model with an unstructured covariance over the waves, by REML.
 
@@ -75,6 +83,10 @@ def mmrm(
         Whose row it is, and of which wave. At most one row per person and wave.
     names : sequence of str, length k, optional
         Names of the columns.
+    weights : array_like, shape (n,), optional
+        Matching weights, the same on all rows of a person (pseudo-likelihood). They need `clusters`.
+    clusters : array_like, shape (n,), optional
+        Matched set, practice or person: gives a cluster-robust covariance in place of the model's own.
 
     Returns
     -------
@@ -83,8 +95,9 @@ def mmrm(
     Raises
     ------
     EstimationError
-        Missing or infinite values, collinear columns, two rows of a person in one wave, two waves that nobody
-        answered both, fewer than two waves, or no convergence (too few persons for this many waves).
+        Missing or infinite values, collinear columns, weights that differ within a person, two rows of a person in
+        one wave, two waves that nobody answered both, fewer than two waves, or no convergence (too few persons for
+        this many waves).
 
     Examples
     --------
@@ -100,22 +113,24 @@ def mmrm(
     >>> round(at_late.estimate, 2), round(at_late.std_error, 2), round(at_late.df, 1)
     (2.75, 2.41, 6.0)
     """
-    ids = (persons, waves)
+    ids = (persons, waves) if clusters is None else (persons, waves, clusters)
+    if weights is not None and clusters is None:
+        raise EstimationError("weights: the model's own covariance is wrong with them; give clusters too")
     rows = model_rows(
-        y, X, response="real", names=names, offset=None, weights=None, clusters=ids, absorb=None
+        y, X, response="real", names=names, offset=None, weights=weights, clusters=ids, absorb=None
     )
     check_identified(rows, counts=False)
-    person, wave = rows.clusters
-    basis = orthonormal_basis(rows)
-    sums = _sums(rows, person, wave, basis)
-    triangle = _climb(sums)
-    covariance, hessian = _polish(sums, triangle @ triangle.T)
-    at = _evaluate(sums, covariance)
+    person, wave, *outer = rows.clusters
+    basis, weight = orthonormal_basis(rows), person_weights(rows, person)
+    sums = wave_sums(rows, (person, wave), basis, weight)
+    triangle = climb(sums)
+    covariance, hessian = polish(sums, triangle @ triangle.T)
+    at = evaluate(sums, covariance)
     back = np.linalg.inv(basis.triangle)
-    outer = np.asarray(back @ np.linalg.inv(at.gram), dtype=np.float64)
+    middle = np.asarray(back @ np.linalg.inv(at.gram), dtype=np.float64)
     fit = Fit(
         coef=basis.start + sums.scale * (back @ at.coef),
-        cov=sums.scale**2 * (outer @ back.T),
+        cov=sums.scale**2 * (middle @ back.T),
         names=rows.names,
         method="mixed model for repeated measures, unstructured covariance (REML)",
         link="identity",
@@ -124,20 +139,27 @@ def mmrm(
         n_absorbed=0,
         dispersion=sums.scale**2 * float(np.trace(covariance)) / wave.size,
         iterations=at.iterations,
-        loglik=-(at.deviance + 2 * (rows.n - len(outer)) * np.log(sums.scale)) / 2,
+        loglik=None if weights is not None else restricted_loglik(sums, at),
     )
+    if outer:
+        scores = _scores(rows, (person, wave), fit.coef, sums.scale**2 * covariance) * weight
+        groups = clusters_of_persons(person, outer[0])
+        fit = with_sandwich(fit, scores, fit.cov, clusters=(groups,), small_sample="G/(G-1)")
     return Mmrm(
         fit=fit,
         waves=wave.labels,
         wave_covariance=sums.scale**2 * covariance,
         n_persons=person.size,
         parameter_covariance=np.asarray(2 * sums.scale**4 * np.linalg.inv(hessian), dtype=np.float64),
-        gradients=np.stack([outer @ g @ outer.T for g in _gram_gradients(sums, at)]),
+        gradients=np.stack([middle @ g @ middle.T for g in gram_gradients(sums, at)]),
     )
 
 
 def mmrm_contrast(model: Mmrm, c: ArrayLike, *, level: float = 0.95) -> Quantity:
-    """Give a combination of coefficients, c'β, with the t interval of Satterthwaite's degrees of freedom.
+    """Give a combination of coefficients, c'β, with a t interval.
+
+    With the model's own covariance the degrees of freedom are Satterthwaite's; with a cluster-robust one they are
+    the number of clusters less one.
 
     ``df = 2 v² / (g' A g)`` with v = c'Vc, g its derivative to the elements of the wave covariance and A their
     covariance from the observed information, as the R package ``mmrm`` does by default. With complete answers of
@@ -171,189 +193,20 @@ def mmrm_contrast(model: Mmrm, c: ArrayLike, *, level: float = 0.95) -> Quantity
     variance = float(weights @ model.fit.cov @ weights)
     gradient = np.einsum("i,qij,j->q", weights, model.gradients, weights)
     df = 2 * variance**2 / float(gradient @ model.parameter_covariance @ gradient)
+    if model.fit.n_clusters:
+        df = model.fit.n_clusters - 1.0
     return difference(float(weights @ model.fit.coef), float(np.sqrt(variance)), level=level, df=df)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Pattern:
-    """Persons with the same waves: which waves (m,), how many persons, cross-products (m, m, k + 1, k + 1)."""
-
-    waves: Codes
-    n: int
-    products: Floats
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Sums:
-    """Patterns, in orthonormal columns and scaled residuals."""
-
-    patterns: tuple[_Pattern, ...]
-    n_rows: int
-    n_waves: int
-    log_triangle: float
-    scale: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _At:
-    """Restricted deviance at one wave covariance, and its gradient in it (T, T), symmetric."""
-
-    deviance: float
-    gradient: Floats
-    coef: Floats
-    gram: Floats
-    inverses: tuple[Floats, ...]
-    iterations: int = 0
-
-
-def _sums(rows: ModelRows, person: Ids, wave: Ids, basis: Basis) -> _Sums:
-    residual = basis.values[-1]
-    scale = float(np.sqrt(residual @ residual / (rows.n - rows.n_parameters)))
-    if scale <= 1e-10 * float(np.abs(rows.y).max()):
-        raise EstimationError(
-            "the model fits every row exactly, so nothing is left to estimate a variance from"
-        )
-    scaled = np.vstack([basis.values[:-1], residual / scale]).T
+def _scores(rows: ModelRows, ids: tuple[Ids, Ids], coef: Floats, covariance: Floats) -> Floats:
+    """Score of each person on the coefficients, (k, persons): X'V⁻¹r without the weight."""
+    (person, wave), residual = ids, rows.y - rows.predictor(coef)
     answered = np.zeros((person.size, wave.size), dtype=bool)
     answered[person.codes, wave.codes] = True
-    _check_waves(answered, rows.n)
-    table = np.zeros((person.size, wave.size, scaled.shape[1]))
-    table[person.codes, wave.codes] = scaled
-    kinds, which = np.unique(answered, axis=0, return_inverse=True)
-    patterns = []
-    for number, kind in enumerate(kinds):
-        part = table[which.ravel() == number][:, kind]
-        products = np.einsum("iaj,ibk->abjk", part, part, optimize=True)
-        patterns.append(_Pattern(waves=np.flatnonzero(kind), n=len(part), products=products))
-    return _Sums(
-        patterns=tuple(patterns),
-        n_rows=rows.n,
-        n_waves=wave.size,
-        log_triangle=float(np.log(np.abs(np.diag(basis.triangle))).sum()),
-        scale=scale,
-    )
-
-
-def _check_waves(answered: NDArray[np.bool_], n_rows: int) -> None:
-    twice = n_rows - int(answered.sum())
-    if twice:
-        raise EstimationError(
-            f"{twice} rows are a second answer of a person in the same wave: keep one of them"
-        )
-    together = answered.T.astype(int) @ answered.astype(int)
-    never = int((together == 0).sum()) // 2
-    if never:
-        raise EstimationError(
-            f"{never} pairs of waves were never answered by the same person, so their covariance is unknown: "
-            "leave a wave out, or use a random intercept"
-        )
-
-
-def _evaluate(sums: _Sums, covariance: Floats) -> _At:
-    """Profile the coefficients out and differentiate; LinAlgError where the covariance is not positive."""
-    k = sums.patterns[0].products.shape[-1] - 1
-    parts = [covariance[np.ix_(p.waves, p.waves)] for p in sums.patterns]
-    logs = [2 * np.log(np.diag(np.linalg.cholesky(part))).sum() for part in parts]
-    inverses = tuple(np.asarray(np.linalg.inv(part), dtype=np.float64) for part in parts)
-    both = np.zeros((k + 1, k + 1))
-    for pattern, inverse in zip(sums.patterns, inverses, strict=True):
-        both += np.einsum("ab,abij->ij", inverse, pattern.products)
-    gram = both[:k, :k]
-    coef = np.asarray(np.linalg.solve(gram, both[:k, k]), dtype=np.float64)
-    residual = np.append(-coef, 1.0)
-    deviance = sum(p.n * log for p, log in zip(sums.patterns, logs, strict=True))
-    deviance += residual @ both @ residual + np.linalg.slogdet(gram)[1]
-    deviance += 2 * sums.log_triangle + (sums.n_rows - k) * np.log(2 * np.pi)
-    middle = np.outer(residual, residual)
-    middle[:k, :k] += np.linalg.inv(gram)
-    gradient = np.zeros_like(covariance)
-    for pattern, inverse in zip(sums.patterns, inverses, strict=True):
-        spread = np.einsum("ij,abij->ab", middle, pattern.products)
-        gradient[np.ix_(pattern.waves, pattern.waves)] += pattern.n * inverse - inverse @ spread @ inverse
-    return _At(deviance=float(deviance), gradient=gradient, coef=coef, gram=gram, inverses=inverses)
-
-
-def _climb(sums: _Sums) -> Floats:
-    """Minimise the deviance over the Cholesky factor of the wave covariance, diagonal in logs."""
-    from scipy.optimize import minimize
-
-    size = sums.n_waves
-    lower = np.tril_indices(size)
-    diagonal = lower[0] == lower[1]
-
-    def triangle_of(values: Floats) -> Floats:
-        triangle = np.zeros((size, size))
-        triangle[lower] = np.where(diagonal, np.exp(np.clip(values, -20, 20)), values)
-        return triangle
-
-    def objective(values: Floats) -> tuple[float, Floats]:
-        triangle = triangle_of(values)
-        at = _evaluate(sums, triangle @ triangle.T)
-        slope = (2 * at.gradient @ triangle)[lower]
-        return at.deviance, np.where(diagonal, slope * triangle[lower], slope)
-
-    start = np.linalg.cholesky(0.5 * np.eye(size) + 0.5)[lower]
-    start = np.where(diagonal, np.log(np.where(diagonal, start, 1.0)), start)
-    try:
-        found = minimize(objective, start, jac=True, method="BFGS", options={"gtol": 1e-6, "maxiter": 500})
-    except np.linalg.LinAlgError as error:
-        raise _too_few(sums) from error
-    return triangle_of(found.x)
-
-
-def _too_few(sums: _Sums) -> EstimationError:
-    return EstimationError(
-        f"the covariance of {sums.n_waves} waves cannot be estimated from {sum(p.n for p in sums.patterns)} "
-        "persons: leave waves out, or use a random intercept"
-    )
-
-
-def _polish(sums: _Sums, covariance: Floats) -> tuple[Floats, Floats]:
-    """Newton steps in the elements of the wave covariance; give it and the Hessian (q, q) of the deviance."""
-    upper = np.triu_indices(sums.n_waves)
-    try:
-        for _ in range(_POLISH):
-            hessian = _hessian(sums, covariance)
-            np.linalg.cholesky(hessian)
-            slope = _in_elements(_evaluate(sums, covariance).gradient)
-            step = np.linalg.solve(hessian, slope)
-            if slope @ step < _CONVERGED * sums.n_rows:
-                return covariance, hessian
-            moved = np.zeros_like(covariance)
-            moved[upper] = step
-            covariance = covariance - (moved + moved.T - np.diag(np.diag(moved)))
-    except np.linalg.LinAlgError as error:
-        raise _too_few(sums) from error
-    raise _too_few(sums)
-
-
-def _in_elements(gradient: Floats) -> Floats:
-    """Gradient in the upper triangle: an element off the diagonal stands in two places."""
-    doubled: Floats = 2 * gradient - np.diag(np.diag(gradient))
-    return doubled[np.triu_indices(len(gradient))]
-
-
-def _hessian(sums: _Sums, covariance: Floats) -> Floats:
-    """Central differences of the exact gradient, with steps in proportion to the standard deviations."""
-    spread = np.sqrt(np.diag(covariance))
-    columns = []
-    for a, b in zip(*np.triu_indices(sums.n_waves), strict=True):
-        step = np.zeros_like(covariance)
-        step[a, b] = step[b, a] = _STEP * spread[a] * spread[b]
-        ahead, behind = (_evaluate(sums, covariance + sign * step).gradient for sign in (1, -1))
-        columns.append(_in_elements(ahead - behind) / (2 * step[a, b]))
-    hessian: Floats = np.stack(columns)
-    return np.asarray((hessian + hessian.T) / 2)
-
-
-def _gram_gradients(sums: _Sums, at: _At) -> Floats:
-    """Minus the derivative of X'V⁻¹X to each element of the upper triangle, (q, k, k), in original units."""
-    k = at.coef.size
-    full = np.zeros((sums.n_waves, sums.n_waves, k, k))
-    for pattern, inverse in zip(sums.patterns, at.inverses, strict=True):
-        inner = np.einsum("ab,bcij,cd->adij", inverse, pattern.products[:, :, :k, :k], inverse, optimize=True)
-        full[np.ix_(pattern.waves, pattern.waves)] += inner
-    doubled = full + full.swapaxes(0, 1)
-    diagonal = np.arange(sums.n_waves)
-    doubled[diagonal, diagonal] /= 2
-    return doubled[np.triu_indices(sums.n_waves)]
+    whitened = np.zeros((person.size, wave.size))
+    whitened[person.codes, wave.codes] = residual
+    for kind in np.unique(answered, axis=0):
+        chosen = (answered == kind).all(axis=1)
+        inverse = np.linalg.inv(covariance[np.ix_(kind, kind)])
+        whitened[np.ix_(chosen, kind)] = whitened[np.ix_(chosen, kind)] @ inverse
+    return person.total(rows.columns * whitened[person.codes, wave.codes])

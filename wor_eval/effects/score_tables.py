@@ -17,6 +17,7 @@ from wor_eval.effects.contrasts import contrast_rates
 from wor_eval.effects.fit import contrast as linear_contrast
 from wor_eval.effects.imputation import Imputed, imputations_needed, impute
 from wor_eval.effects.mixed import random_intercept
+from wor_eval.effects.mmrm import mmrm, mmrm_contrast
 from wor_eval.effects.paired_tests import paired_t
 from wor_eval.effects.quantity import Quantity, difference
 from wor_eval.effects.score_waves import Bools, ScoreWaves
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from wor_eval.cohort.build import Cohort
 
 BEFORE, BETWEEN, AFTER = 0, 1, 2
+Codes = NDArray[np.int64]
 _FIELDS = ("estimate", "std_error", "conf_low", "conf_high", "p_value")
 _MISSING = dict.fromkeys(_FIELDS, np.nan)
 # Replicates of the plan per imputation: 2,000 replicates give at most 20 imputed data sets.
@@ -116,7 +118,8 @@ def score_effects(waves: ScoreWaves, imputed: Imputed | None, study: Study, *, o
     """Estimate the contrast of the plan for one score in several ways, by age band.
 
     Methods: ``complete_case`` (the contrast on those who answered); ``imputed`` (the same on imputed answers,
-    pooled); ``mixed`` (random intercept per person, all answers of all waves); ``ancova``: with two arms the
+    pooled); ``mixed`` (random intercept per person, all answers of all waves); ``mmrm`` (an answer per wave, each wave
+    with its own variance and correlations: for small studies); ``ancova``: with two arms the
     difference at the same score before, with one arm the change at the mean score before of those not referred,
     which is what regression to the mean leaves over.
 
@@ -138,6 +141,7 @@ def score_effects(waves: ScoreWaves, imputed: Imputed | None, study: Study, *, o
             "complete_case": partial(_complete, part, contrast),
             "ancova": partial(_ancova, part, population.get(band)),
             "mixed": partial(_mixed, part, contrast),
+            "mmrm": partial(_mmrm, part, contrast),
             "imputed": partial(pooled, waves, imputed, contrast, inside=inside),
         }
         for method, make in makers.items():
@@ -218,9 +222,9 @@ def _population_mean(cohort: Cohort, outcome: str) -> dict[str, float]:
     return {**means, "all": float(score.mean())}
 
 
-def _mixed(waves: ScoreWaves, contrast: str) -> Row:
-    """Fit every answer on its wave, by arm, with an intercept per person; the referred after is the effect."""
-    arms, unit, wave = waves.arms, waves.answer_unit, waves.answer_wave
+def _wave_columns(waves: ScoreWaves, contrast: str, *, unit: Codes, wave: Codes) -> tuple[Floats, list[int]]:
+    """Give columns for answers, wave by arm, and the signs that make the contrast of them."""
+    arms = waves.arms
     columns = [np.ones(unit.size), wave == BETWEEN, wave == AFTER]
     signs = [0, 0, 1]
     if arms.two:
@@ -228,16 +232,34 @@ def _mixed(waves: ScoreWaves, contrast: str) -> Row:
         columns += [referred, referred & (wave == BETWEEN), referred & (wave == AFTER)]
         signs = [0, 0, 0, int(contrast == "after_only"), 0, 1]
     used = [place for place, column in enumerate(columns) if np.any(column)]
+    X = np.column_stack([columns[place] for place in used]).astype(np.float64)
+    return X, [signs[place] for place in used]
+
+
+def _mixed(waves: ScoreWaves, contrast: str) -> Row:
+    """Fit every answer on its wave, by arm, with an intercept per person; the referred after is the effect."""
+    arms, unit = waves.arms, waves.answer_unit
+    X, signs = _wave_columns(waves, contrast, unit=unit, wave=waves.answer_wave)
     model = random_intercept(
         waves.answer_score,
-        np.column_stack([columns[place] for place in used]).astype(np.float64),
+        X,
         unit,
         weights=arms.weight[unit] if arms.two else None,
         clusters=arms.cluster[unit],
     )
-    found = linear_contrast(model.fit, [[signs[place] for place in used]])
     answered = np.bincount(unit, minlength=len(arms)) > 0
-    return {**_quantity(found), **arms.where(answered).sizes}
+    return {**_quantity(linear_contrast(model.fit, [signs])), **arms.where(answered).sizes}
+
+
+def _mmrm(waves: ScoreWaves, contrast: str) -> Row:
+    """Fit the score of each wave on the wave, by arm, with free covariances; model errors where nobody is weighted."""
+    arms = waves.arms
+    unit, wave = np.nonzero(np.isfinite(waves.score))
+    X, signs = _wave_columns(waves, contrast, unit=unit, wave=wave)
+    weights, clusters = (arms.weight[unit], arms.cluster[unit]) if arms.two else (None, None)
+    model = mmrm(waves.score[unit, wave], X, unit, wave, weights=weights, clusters=clusters)
+    answered = np.bincount(unit, minlength=len(arms)) > 0
+    return {**_quantity(mmrm_contrast(model, signs)), **arms.where(answered).sizes}
 
 
 def impute_scores(waves: ScoreWaves, study: Study) -> Imputed | None:

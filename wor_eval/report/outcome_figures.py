@@ -9,6 +9,7 @@ from wor_eval.language import number, percent
 from wor_eval.report.absent import figure_or_sentence
 from wor_eval.report.picture import (
     COLOURS,
+    GRID,
     INK,
     LINES,
     MARKERS,
@@ -188,3 +189,82 @@ def _bars(axes: Axes, counts: list[float], style: int, lang: Lang) -> None:
 def _said(pattern: str, lang: Lang) -> str:
     words = {"1": ("ja", "yes"), ".": ("nee", "no"), "+": ("overleden", "died")}
     return "-".join(words[letter][0 if lang == "nl" else 1] for letter in pattern)
+
+
+@figure_or_sentence
+def interrupted(results: Results, *, age_band: str = ALL_BANDS) -> Picture:
+    """Draw the rate by block of 30 days with the fitted segments, and what the trend before predicts after.
+
+    Parameters
+    ----------
+    results : Results
+        With the tables ``monthly`` and ``interrupted_course``.
+    age_band : str
+        An age band, or ``all``.
+
+    Returns
+    -------
+    Picture
+        A panel per arm; a sentence where every value is hidden, or the plan has too few blocks.
+    """
+    lang = results.lang
+    seen, lines = (_of_headline(results, name, age_band) for name in ("monthly", "interrupted_course"))
+    if lines.empty:
+        return nothing_to_show(says=term("nothing_to_show", lang))
+    arms = list(dict.fromkeys(lines["arm"]))
+    figure, panels = new_figure(height=3.6, columns=len(arms))
+    top = max(float(seen["rate"].max()), *(float(lines[name].max()) for name in ("fitted", "expected")))
+    for axes, arm in zip(panels, arms, strict=True):
+        _segments(axes, seen[seen["arm"] == arm], lines[lines["arm"] == arm], lang)
+        axes.set_ylim(0, 1.05 * top)
+        if len(arms) > 1:
+            axes.set_title(term(arm, lang))
+    says = "Contacten per persoonsjaar" if lang == "nl" else "Contacts per person-year"
+    panels[0].set_ylabel(says)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    return finish(figure, alt=_segment_words(lines, lang))
+
+
+def _of_headline(results: Results, table: str, age_band: str) -> pd.DataFrame:
+    frame = results.table(table)
+    chosen = (frame["outcome"] == results.study.headline.outcomes[0]) & (frame["age_band"] == age_band)
+    return frame[chosen & ~frame["suppressed"]]
+
+
+def _segments(axes: Axes, seen: pd.DataFrame, lines: pd.DataFrame, lang: Lang) -> None:
+    words = {
+        "seen": ("waargenomen", "observed"),
+        "fitted": ("lijn door alle maanden", "line through all months"),
+        "all_months": ("verwacht uit alle maanden ervoor", "expected from all months before"),
+        "without_quarter_before": (
+            "verwacht, zonder de drie maanden ervoor",
+            "expected, without the three months before",
+        ),
+    }
+    said = {name: both[0 if lang == "nl" else 1] for name, both in words.items()}
+    axes.plot(seen["month"] + 0.5, seen["rate"], "o", ms=4, color=COLOURS[0], label=said["seen"])
+    for style, (series, rows) in enumerate(lines.groupby("series", sort=False), start=1):
+        before, after = rows[rows["month"] < 0], rows[rows["month"] >= 0]
+        look: dict[str, Any] = {"color": COLOURS[style], "lw": 1.7}
+        if series == "all_months":
+            for part, label in ((before, said["fitted"]), (after, None)):
+                axes.plot(part["month"] + 0.5, part["fitted"], color=COLOURS[0], lw=1.7, label=label)
+        axes.plot(after["month"] + 0.5, after["expected"], ls=LINES[style], label=said[str(series)], **look)
+    axes.axvline(0, color=INK, lw=1.2)
+    axes.grid(axis="y", color=GRID, lw=0.7)
+    decimal_axis(axes.xaxis, lang)
+    decimal_axis(axes.yaxis, lang)
+    axes.set_xlabel("Blokken van 30 dagen" if lang == "nl" else "Blocks of 30 days")
+
+
+def _segment_words(lines: pd.DataFrame, lang: Lang) -> str:
+    """Say for each arm the fitted and the expected rate in the last block, all months before used."""
+    last = lines[lines["series"] == "all_months"].groupby("arm", sort=False).tail(1)
+    words = []
+    for _, row in last.iterrows():
+        fitted, expected = (number(row[name], 1, lang=lang) for name in ("fitted", "expected"))
+        block = number(int(row["month"]), lang=lang)
+        says = f"blok {block}: lijn {fitted}, verwacht {expected}" if lang == "nl" else ""
+        says = says or f"block {block}: line {fitted}, expected {expected}"
+        words.append(f"{term(str(row['arm']), lang)}, {says}")
+    return "; ".join(words)

@@ -312,3 +312,21 @@ def _shares(row: pd.Series[Any], lang: Lang) -> str:
     if row[["conf_low", "conf_high"]].isna().any():
         return "–"
     return f"{interval(100 * row['conf_low'], 100 * row['conf_high'], 1, lang=lang)}%"
+
+
+@table_or_sentence
+def interrupted(results: Results, *, age_band: str = "all") -> ReportTable:
+    """Show the interrupted time series by arm: trend before, step, bend, difference, with and without the peak."""
+    frame, lang = results.table("interrupted"), results.lang
+    frame = frame[(frame["age_band"] == age_band) & (frame["outcome"] == results.study.headline.outcomes[0])]
+    labels = column_labels(results, "interrupted")
+    columns = [
+        text_column(labels["series"], "series", lang),
+        Column(header=labels["term"], cell=lambda r: term(f"series_{r['term']}", lang), numeric=False),
+        number_column(labels["estimate"], "estimate", lang),
+        interval_column(lang),
+        Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
+    ]
+    if frame["arm"].nunique() > 1:
+        columns.insert(0, text_column(labels["arm"], "arm", lang))
+    return report_table(frame, columns)

@@ -205,3 +205,107 @@ def events(results: Results) -> Prose:
         else "Mean time without the event, up to two years after the index date"
     )
     return Prose(f"{lead}. {'; '.join(parts)}.")
+
+
+# A trend before of more than so much a year, with certainty, cannot be the course of an untroubled population.
+_STEEP: Final = 1.1
+
+
+@words_or_sentence
+def interrupted(results: Results) -> Prose:
+    """Say what an interrupted time series makes of the year after, and whether a peak before drives it."""
+    lang = results.lang
+    found = _series_rows(results, "referred")
+    if found is None:
+        return Prose(
+            "Er zijn te weinig maanden voor of na de verwijzing voor een onderbroken tijdreeks."
+            if lang == "nl"
+            else "There are too few months before or after referral for an interrupted time series."
+        )
+    parts = [_beside_trend(found["difference", "all_months"], lang)]
+    without = found.get(("difference", "without_quarter_before"))
+    if without is not None:
+        parts.append(_without_peak(without, lang))
+    beside = _series_rows(results, "contrast")
+    if beside is None:
+        parts.append(_driven_by_peak(found, lang))
+    else:
+        other = _series_rows(results, "comparison") or {}
+        parts.append(_beside_comparison(other, beside["difference", "all_months"], lang))
+    return Prose(" ".join(parts))
+
+
+def _series_rows(results: Results, arm: str) -> dict[tuple[str, str], pd.Series[Any]] | None:
+    """Give the rows of an arm by term and series, all ages; None where the difference is not there."""
+    frame = results.table("interrupted")
+    frame = frame[(frame["arm"] == arm) & (frame["age_band"] == ALL_BANDS) & ~frame["suppressed"]]
+    frame = frame[frame["outcome"] == results.study.headline.outcomes[0]]
+    rows = {(str(row["term"]), str(row["series"])): row for _, row in frame.iterrows()}
+    return rows if ("difference", "all_months") in rows else None
+
+
+def _beside_trend(row: pd.Series[Any], lang: Lang) -> str:
+    size = number(abs(row["estimate"]), 1, lang=lang)
+    limits = _limits(row, 1, lang)
+    if lang == "nl":
+        way = "minder" if row["estimate"] < 0 else "meer"
+        return (
+            f"Als onderbroken tijdreeks gelezen waren er na de verwijzing {size} contacten per persoonsjaar {way} dan "
+            f"de trend ervoor voorspelt (verschil {number(row['estimate'], 1, lang=lang)}; {limits})."
+        )
+    way = "fewer" if row["estimate"] < 0 else "more"
+    return (
+        f"Read as an interrupted time series there were {size} contacts per person-year {way} after referral than the "
+        f"trend before predicts (difference {number(row['estimate'], 1, lang=lang)}; {limits})."
+    )
+
+
+def _without_peak(row: pd.Series[Any], lang: Lang) -> str:
+    said, limits = number(row["estimate"], 1, lang=lang), _limits(row, 1, lang)
+    if lang == "nl":
+        return f"Zonder de drie maanden net voor de verwijzing is dat {said} ({limits})."
+    return f"Without the three months just before referral it is {said} ({limits})."
+
+
+def _driven_by_peak(found: dict[tuple[str, str], pd.Series[Any]], lang: Lang) -> str:
+    """Say that the line is fooled where contacts rose towards the referral, and what remains open where not."""
+    trend = found.get(("trend", "all_months"))
+    whole, without = found["difference", "all_months"], found.get(("difference", "without_quarter_before"))
+    moved = without is not None and abs(whole["estimate"] - without["estimate"]) > without["std_error"]
+    steep = trend is not None and trend["conf_low"] > _STEEP
+    if lang == "nl":
+        return (
+            "**Dit is geen effect.** De contacten liepen naar de verwijzing toe op, en de tijdreeks trekt die stijging "
+            "door alsof zij was blijven duren. Een piek zakt vanzelf: de onderbroken tijdreeks is hier misleid door "
+            "regressie naar het gemiddelde, sterker nog dan de vergelijking van voor met na."
+            if steep or moved
+            else "Een stijging net voor de verwijzing bepaalt dit verschil niet. Wat verder met de verwijzing samenvalt, "
+            "zit er wel in: lees het naast de verandering die zonder effect te verwachten is."
+        )
+    return (
+        "**This is no effect.** Contacts rose towards the referral, and the time series draws that rise on as if it "
+        "would have lasted. A peak subsides by itself: the interrupted time series is fooled here by regression to the "
+        "mean, more even than the comparison of before with after."
+        if steep or moved
+        else "A rise just before referral does not drive this difference. Whatever else coincides with the referral is "
+        "in it: read it beside the change that is to be expected with no effect."
+    )
+
+
+def _beside_comparison(
+    other: dict[tuple[str, str], pd.Series[Any]], beside: pd.Series[Any], lang: Lang
+) -> str:
+    row = other.get(("difference", "all_months"))
+    if row is None:
+        return _HIDDEN[lang]
+    said, limits = number(beside["estimate"], 1, lang=lang), _limits(beside, 1, lang)
+    theirs = number(row["estimate"], 1, lang=lang)
+    if lang == "nl":
+        return (
+            f"Maar vergelijkbare mensen met hetzelfde verloop, die niet werden verwezen, weken {theirs} van hun eigen "
+            f"trend af: zoveel doet de piek vanzelf. Het verschil tussen beide reeksen is {said} ({limits})."
+        )
+    return (
+        f"But comparable persons with the same course, who were not referred, departed {theirs} from their own trend: "
+        f"that much a peak does by itself. The difference between the two series is {said} ({limits})."
+    )

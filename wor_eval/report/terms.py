@@ -161,6 +161,14 @@ _TERMS: Final[dict[str, tuple[str, str]]] = {
     "n_chronic": ("Chronische aandoeningen, gemiddelde (SD)", "Chronic conditions, mean (SD)"),
     "days_before": ("Dagen waargenomen ervoor, gemiddelde (SD)", "Days observed before, mean (SD)"),
     "days_after": ("Dagen waargenomen erna, gemiddelde (SD)", "Days observed after, mean (SD)"),
+    # interrupted time series
+    "contrast": ("Verwezen naast vergelijking", "Referred beside comparison"),
+    "all_months": ("Alle maanden ervoor", "All months before"),
+    "without_quarter_before": ("Zonder de drie maanden ervoor", "Without the three months before"),
+    "series_trend": ("Trend ervoor, per jaar (verhouding)", "Trend before, per year (ratio)"),
+    "series_level_change": ("Sprong (verhouding)", "Step (ratio)"),
+    "series_slope_change": ("Knik, per jaar (verhouding)", "Bend, per year (ratio)"),
+    "series_difference": ("Verschil erna, per persoonsjaar", "Difference after, per person-year"),
     # costs, scores and times to an event
     "cost_bootstrap_t": ("Gemiddelde, bootstrap-t", "Mean, bootstrap-t"),
     "cost_bca": ("Gemiddelde, BCa-bootstrap", "Mean, BCa bootstrap"),
@@ -190,10 +198,18 @@ _TERMS: Final[dict[str, tuple[str, str]]] = {
         "At the mean score of those not referred",
     ),
     "paired_mixed": ("Gemengd model, alle meetmomenten", "Mixed model, all waves"),
+    "paired_mmrm": (
+        "Herhaalde metingen, vrije covariantie (MMRM)",
+        "Repeated measures, free covariance (MMRM)",
+    ),
     "paired_imputed": ("Meervoudig geïmputeerd", "Multiply imputed"),
     "matched_complete_case": ("Wie antwoordde", "Those who answered"),
     "matched_ancova": ("Bij gelijke score ervoor (ANCOVA)", "At the same score before (ANCOVA)"),
     "matched_mixed": ("Gemengd model, alle meetmomenten", "Mixed model, all waves"),
+    "matched_mmrm": (
+        "Herhaalde metingen, vrije covariantie (MMRM)",
+        "Repeated measures, free covariance (MMRM)",
+    ),
     "matched_imputed": ("Meervoudig geïmputeerd", "Multiply imputed"),
     "wave_before": ("Ervoor", "Before"),
     "wave_between": ("Ertussen", "Between"),
