@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from wor_eval.cohort.build import Cohort
     from wor_eval.data.read import StudyData
     from wor_eval.design.matched import MatchedCohort
-    from wor_eval.effects.arms import Arms
     from wor_eval.report.results import Results
 
 
@@ -162,7 +161,6 @@ def before_after_tables(
         placebo window and comparison persons, ``regression_to_mean``; for costs, scores and times to an event
         those of :func:`wor_eval.effects.outcome_tables.outcome_tables`.
     """
-    from wor_eval.effects.arms import referred_alone
     from wor_eval.effects.before_after import band_interaction, before_after_effects
     from wor_eval.effects.change import change_table, composition_table, concentration_table
     from wor_eval.effects.describe import describe_cohort
@@ -180,7 +178,7 @@ def before_after_tables(
     contacts = _together(makers, study, measures=("rate_per_year",))
     progress("costs, scores and times to an event")
     described = describe_cohort(cohort, study)
-    others = _other_tables(data, referred_alone(cohort), study, described["monthly"])
+    others = _other_tables(data, cohort, study, described["monthly"])
     return {**described, **contacts, **others}
 
 
@@ -216,7 +214,6 @@ def matched_tables(
     from wor_eval.design import diagnostics
     from wor_eval.design.matching import match_cohort
     from wor_eval.effects import checks
-    from wor_eval.effects.arms import matched_arms
     from wor_eval.effects.contrasts import matched_effects
     from wor_eval.effects.describe import characteristics, monthly, rates
     from wor_eval.effects.event_study import event_study
@@ -243,26 +240,26 @@ def matched_tables(
         "triangulation": lambda: triangulate(cohort, study, outcome=headline),
         "specification": lambda: checks.specification_curve(cohort, study, outcome=headline),
     }
-    described = {
-        "attrition": cohort.attrition,
-        "characteristics": characteristics(cohort, study),
-        "rates": rates(matched.cohort, study, weight=matched.weight),
-        "monthly": monthly(matched.cohort, study, weight=matched.weight),
-    }
+    described = {"attrition": cohort.attrition, "characteristics": characteristics(cohort, study)}
+    described["rates"] = rates(matched.cohort, study, weight=matched.weight)
+    described["monthly"] = monthly(matched.cohort, study, weight=matched.weight)
     progress("designs side by side and checks")
     checked = {name: make() for name, make in for_headline.items()}
     progress("costs, scores and times to an event")
-    others = _other_tables(data, matched_arms(matched), study, described["monthly"])
+    others = _other_tables(data, matched, study, described["monthly"])
     return {**described, **_together(makers, study), **checked, **others}
 
 
 def _other_tables(
-    data: StudyData, arms: Arms, study: Study, monthly: pd.DataFrame
+    data: StudyData, who: Cohort | MatchedCohort, study: Study, monthly: pd.DataFrame
 ) -> dict[str, pd.DataFrame]:
     """Make the tables of costs, scores and times to an event of either design, and the interrupted time series."""
+    from wor_eval.cohort.build import Cohort
+    from wor_eval.effects.arms import matched_arms, referred_alone
     from wor_eval.effects.interrupted_tables import interrupted_tables
     from wor_eval.effects.outcome_tables import outcome_tables
 
+    arms = referred_alone(who) if isinstance(who, Cohort) else matched_arms(who)
     return {**interrupted_tables(monthly, study), **outcome_tables(data, arms, study)}
 
 

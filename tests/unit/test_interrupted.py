@@ -50,6 +50,76 @@ def test_newey_west_written_out():
     assert found.lags == 5
 
 
+@pytest.mark.parametrize("lags", [0, 3, 6])
+def test_newey_west_is_that_of_statsmodels(lags):
+    import statsmodels.api as sm
+
+    y, size = series()
+    found, X = interrupted_series(y, start=48, exposure=size, lags=lags), design(72, 48)
+    model = sm.GLM(y, X, family=sm.families.Poisson(), offset=np.log(size))
+    peer = model.fit(cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": True}, tol=1e-12)
+    low, high = peer.conf_int().T
+    # The same closed form at the same top: only the steps to it round differently.
+    np.testing.assert_allclose(np.log(found.terms.estimate), peer.params[1:4], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.terms.std_error, peer.bse[1:4], rtol=1e-8)
+    np.testing.assert_allclose(np.log(found.terms.conf_low), low[1:4], rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(np.log(found.terms.conf_high), high[1:4], rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(found.terms.p_value, peer.pvalues[1:4], rtol=1e-6)
+
+
+def test_wider_errors_written_out():
+    from scipy.stats import t
+
+    y, size = series()
+    found, X = interrupted_series(y, start=48, exposure=size, lags=2, errors="wider"), design(72, 48)
+    mean = found.fitted
+    bread = np.linalg.inv(X.T @ (X * mean[:, None]))
+    hat = np.diag(np.sqrt(np.diag(mean)) @ X @ bread @ X.T @ np.sqrt(np.diag(mean)))
+    scores = X * ((y - mean) / (1 - hat))[:, None]
+    middle = scores.T @ scores
+    for lag in (1, 2):
+        cross = scores[lag:].T @ scores[:-lag]
+        middle += (1 - lag / 3) * (cross + cross.T)
+    robust, quasi = np.diag(bread @ middle @ bread), found.dispersion * np.diag(bread)
+    error = np.sqrt(np.maximum(robust, quasi))[1:4]
+    np.testing.assert_allclose(found.terms.std_error, error, rtol=1e-7)
+    assert found.df == 64
+    low = np.exp(np.log(found.terms.estimate) - t.ppf(0.975, 64) * error)
+    np.testing.assert_allclose(found.terms.conf_low, low, rtol=1e-7)
+
+
+def test_months_left_out_and_another_length_of_the_year():
+    """A run-in that is left out is a series without these rows; the start is a month, not a row."""
+    y, size = series(effect=-0.5)
+    months = np.arange(-48, 24)
+    kept = (months < 0) | (months >= 2)
+    found = interrupted_series(
+        y[kept], start=0, months=months[kept], exposure=size[kept], period=12.175, errors="quasi"
+    )
+    angle = 2 * np.pi * months[kept] / 12.175
+    after = months[kept] >= 0
+    waves = [f(k * angle) for k in (1, 2) for f in (np.sin, np.cos)]
+    X = np.column_stack([np.ones(kept.sum()), months[kept], after, after * months[kept], *waves]).astype(
+        float
+    )
+    fit = poisson_regression(y[kept], X, offset=np.log(size[kept]), covariance="quasi")
+    np.testing.assert_allclose(np.log(found.terms.estimate), fit.coef[1:4], rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(found.terms.std_error, np.sqrt(np.diag(fit.cov))[1:4], rtol=1e-6)
+    with pytest.raises(EstimationError, match="must rise"):
+        interrupted_series(y, start=0, months=np.abs(months))
+
+
+@pytest.mark.parametrize(("errors", "low", "high"), [("wider", 0.9, 1.0), ("newey_west", 0.6, 0.9)])
+def test_coverage_in_a_short_series(errors, low, high):
+    """36 months with autocorrelation: the textbook's intervals are far too short, the wider ones nearly right."""
+    inside = 0
+    for seed in range(150):
+        y, size = series(seed, T=36, start=24)
+        found = interrupted_series(y, start=24, exposure=size, harmonics=1, errors=errors)
+        inside += found.terms.conf_low[1] <= np.exp(-0.2) <= found.terms.conf_high[1]
+    assert low <= inside / 150 <= high
+
+
 def test_difference_by_numeric_derivative():
     y, size = series()
     found, X = interrupted_series(y, start=48, exposure=size, errors="quasi"), design(72, 48)

@@ -160,6 +160,42 @@ def test_mmrm_does_not_depend_on_units():
     )
 
 
+def test_robust_covariance_of_mmrm_written_out():
+    y, X, person, wave = panel(persons=60)
+    keep = np.random.default_rng(1).random(y.size) < 0.85
+    y, X, person, wave = y[keep], X[keep], person[keep], wave[keep]
+    weight = np.where(np.arange(60) % 3, 0.5, 1.0)
+    model = mmrm(y, X, person, wave, weights=weight[person], clusters=person % 12)
+    bread, scores = np.zeros((4, 4)), np.zeros((12, 4))
+    for i in np.unique(person):
+        rows = person == i
+        inverse = weight[i] * np.linalg.inv(model.wave_covariance[np.ix_(wave[rows], wave[rows])])
+        bread += X[rows].T @ inverse @ X[rows]
+        scores[i % 12] += X[rows].T @ inverse @ (y[rows] - X[rows] @ model.fit.coef)
+    np.testing.assert_allclose(scores.sum(axis=0), 0, atol=1e-7)  # the weighted equations are solved
+    wanted = 12 / 11 * np.linalg.inv(bread) @ (scores.T @ scores) @ np.linalg.inv(bread)
+    np.testing.assert_allclose(model.fit.cov, wanted, rtol=1e-8)
+    assert mmrm_contrast(model, [0, 0, 1, 0]).df == 11
+    with pytest.raises(EstimationError, match="give clusters"):
+        mmrm(y, X, person, wave, weights=weight[person])
+
+
+def test_weights_of_mmrm_are_copies():
+    """A person of weight 2 is two persons with the same answers."""
+    y, X, person, wave = panel(persons=40)
+    weight = np.where(np.arange(40) < 10, 2.0, 1.0)[person]
+    again = person < 10
+    one = mmrm(y, X, person, wave, weights=weight, clusters=person)
+    other = mmrm(
+        np.append(y, y[again]),
+        np.vstack([X, X[again]]),
+        np.append(person, 100 + person[again]),
+        np.append(wave, wave[again]),
+    )
+    np.testing.assert_allclose(one.fit.coef, other.fit.coef, rtol=1e-7)
+    np.testing.assert_allclose(one.wave_covariance, other.wave_covariance, rtol=1e-6)
+
+
 def spoil(y, value):
     spoiled = y.copy()
     spoiled[3] = value
