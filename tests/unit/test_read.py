@@ -217,13 +217,16 @@ def test_ids_stored_as_numbers(frames: Frames) -> None:
     data = study(numbers, "persons", "contacts")
     assert column(data, "persons", "person_id")[0] == "1"
     assert any("leading zeros, if there were any, were lost" in note for note in data.notes)
+    assert any("they have 1 to 2 digits" in note for note in data.notes)
     numbers["contacts"]["person_id"] = numbers["contacts"]["person_id"].astype("float64")
+    assert column(study(numbers, "contacts"), "contacts", "person_id")[0] == "1"
+    numbers["contacts"].loc[0, "person_id"] = 2.0**53 + 2
     message = refusal(lambda: study(numbers, "contacts"))
-    assert "contacts.person_id: text stored as a decimal number (13 rows): store it as text" in message
+    assert "contacts.person_id: text stored as a decimal number (1 row): store it as text" in message
 
 
 def test_ids_stored_as_numbers_in_parquet(folder: Path, frames: Frames) -> None:
-    frames["costs"].assign(person_id=[1.0, 2.0, np.nan]).to_parquet(folder / "costs.parquet")
+    frames["costs"].assign(person_id=[1.5, 2.5, np.nan]).to_parquet(folder / "costs.parquet")
     (folder / "costs.csv").unlink()
     message = refusal(lambda: read(folder, "costs"))
     assert "costs.person_id: text stored as a decimal number (2 rows)" in message

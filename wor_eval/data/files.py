@@ -20,7 +20,7 @@ from typing import IO
 from wor_eval.data.findings import Finding
 
 SEPARATORS: Mapping[str, str] = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
+SUFFIXES = (".csv", ".csv.gz", ".parquet", ".sav", ".zsav", ".dta", ".xlsx", ".xlsm")
 _CHUNK = 1 << 22
 _LONGEST_HEADER = 1 << 20
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r")) + b"\x7f"
@@ -85,12 +85,19 @@ def table_files(folder: Path, names: Iterable[str]) -> tuple[dict[str, tuple[Pat
     found: dict[str, tuple[Path, ...]] = {}
     for name in names:
         paths = [p for p in entries if p.is_file() and p.name.lower() in {name + s for s in SUFFIXES}]
-        parts = [p for e in entries if e.is_dir() and e.name == name for p in sorted(e.glob("*.parquet"))]
+        parts = [p for e in entries if e.is_dir() and e.name == name for p in _parts(e)]
         if paths or parts:
             found[name] = (*paths, *parts)
     used = {path for paths in found.values() for path in paths}
     others = (p.name for p in entries if p.is_file() and p not in used and p.name.lower().endswith(SUFFIXES))
     return found, tuple(others)
+
+
+def _parts(folder: Path) -> Iterator[Path]:
+    """Yield the Parquet files of a folder, and of folders in it that are named ``column=value``."""
+    for path in sorted(folder.rglob("*.parquet")):
+        if all("=" in part for part in path.relative_to(folder).parts[:-1]):
+            yield path
 
 
 def digest_files(files: Iterable[Path], *, root: Path) -> str:

@@ -58,7 +58,8 @@ def load_folder(folder: Path, dictionary: Dictionary) -> Loaded:
     Parameters
     ----------
     folder : pathlib.Path
-        Folder with ``<table>.csv``, ``.csv.gz`` or ``.parquet``, or a folder ``<table>/`` of Parquet parts.
+        Folder with a file ``<table>.csv``, ``.csv.gz``, ``.parquet``, ``.sav``, ``.zsav``, ``.dta`` or ``.xlsx``
+        each, or a folder ``<table>/`` of Parquet parts.
     dictionary : Dictionary
         The tables to look for.
 
@@ -77,6 +78,7 @@ def load_folder(folder: Path, dictionary: Dictionary) -> Loaded:
         with tempfile.TemporaryDirectory(prefix="wor_eval_") as scratch, _refusing(loaded, name):
             _admit(loaded, backend, receive_files(backend, schema, paths, scratch=Path(scratch)), schema)
         backend.raw_sql(f"DROP VIEW IF EXISTS received_{name}")
+        backend.raw_sql(f"DROP TABLE IF EXISTS stored_{name}")
     return loaded
 
 
@@ -139,7 +141,7 @@ def _admit(loaded: Loaded, backend: Any, received: Received, schema: TableSchema
         if privacy.screened(schema.columns.get(name)) and _may_hold_text(cell)
     }
     counts = received.count({**dict(convert.measures(known, schema)), **dict(privacy.measures(suspects))})
-    readings = convert.choose_layouts(known, schema, counts, count=received.count)
+    readings = convert.choose_layouts(received, known, schema, counts)
     loaded.findings += [finding for reading in readings.values() for finding in reading.findings]
     loaded.findings += privacy.screen(received, schema, cells=suspects, counts=counts)
     loaded.unreadable |= {(schema.name, name): r.unreadable for name, r in readings.items() if r.unreadable}

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from wor_eval.data.convert import Counts, as_text
 from wor_eval.data.dictionary import Column, TableSchema
 from wor_eval.data.findings import Finding
 from wor_eval.data.receive import Received, refusing_damage
+from wor_eval.data.writing import Counts, as_text
 
 if TYPE_CHECKING:
     import ibis

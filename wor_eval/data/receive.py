@@ -8,15 +8,22 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wor_eval.data import statistical_files, workbooks
 from wor_eval.data.dictionary import TableSchema
 from wor_eval.data.files import CsvFile, Unreadable, open_csv
+from wor_eval.data.loose_cells import LooseCells, Stored, text_schema
+from wor_eval.data.statistical_files import SPSS, STATA
+from wor_eval.data.value_labels import Labels, translate
+from wor_eval.data.workbooks import EXCEL
 
 if TYPE_CHECKING:
     import ibis
     import pandas as pd
+    import pyarrow as pa
 
 _DAMAGED = "deliver the file again, and check that it opens where it was made"
 _MARKS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
@@ -38,6 +45,12 @@ class Received:
         What was detected.
     count_rejects : callable, optional
         Counts the rows that cannot be divided into cells.
+    stored : mapping of str to Stored
+        Per column of text, how many of its cells were stored as numbers; empty where a column has one type.
+    day_zero : datetime.date, optional
+        The day from which a date that is stored as a number is counted.
+    labels : mapping of str to mapping of str to str
+        Per column its codes with their value labels.
     """
 
     rows: ibis.Table
@@ -45,6 +58,13 @@ class Received:
     origin: str
     notes: tuple[str, ...] = ()
     count_rejects: Callable[[], int] | None = field(default=None, repr=False)
+    stored: Mapping[str, Stored] = field(default_factory=dict)
+    day_zero: date | None = None
+    labels: Labels = field(default_factory=dict)
+
+    def cell(self, name: str) -> ibis.Value:
+        """Return a column by its name in the header."""
+        return self.rows[self.rows.columns[self.header.index(name)]]
 
     def count(self, measures: Mapping[str, ibis.Value]) -> dict[str, Any]:
         """Count aggregates over the rows in one pass."""
@@ -111,23 +131,76 @@ def receive_files(backend: Any, schema: TableSchema, paths: tuple[Path, ...], *,
     Unreadable
         If there are several files, or the file cannot be read as a table.
     """
-    parquet = [path.name.lower().endswith(".parquet") for path in paths]
-    parts = all(parquet) and all(path.parent.name == schema.name for path in paths)
+    path, parquet = paths[0], [path.name.lower().endswith(".parquet") for path in paths]
+    parts = all(parquet) and all(path.parent.name == schema.name or "=" in path.parent.name for path in paths)
     if len(paths) > 1 and not parts:
         names = ", ".join(sorted(path.name for path in paths))
         raise Unreadable(f"several files for one table ({names})", "leave one of them in the folder")
     if parquet[0]:
         return _receive_parquet(backend, schema, paths)
-    return _receive_csv(backend, schema, paths[0], scratch)
+    if path.name.lower().endswith((*SPSS, *STATA)):
+        return _receive_statistical(backend, schema, path)
+    if path.name.lower().endswith(EXCEL):
+        return _receive_sheet(backend, schema, path)
+    return _receive_csv(backend, schema, path, scratch)
+
+
+def _receive_statistical(backend: Any, schema: TableSchema, path: Path) -> Received:
+    file = statistical_files.describe(path)
+    rows = store(backend, schema.name, statistical_files.batches(path, file), file.schema)
+    rows, translated = translate(rows, file.header, file.labels, schema)
+    notes = (*file.notes, *translated)
+    return Received(rows=rows, header=file.header, origin=path.name, notes=notes, labels=file.labels)
+
+
+def _receive_sheet(backend: Any, schema: TableSchema, path: Path) -> Received:
+    with workbooks.open_sheet(path, wanted=schema.name) as sheet:
+        cells = LooseCells(header=sheet.header, rows=sheet.rows, digits=workbooks.DIGITS)
+        form = text_schema(sheet.header)
+        rows = store(backend, schema.name, cells.batches(form), form)
+    return Received(
+        rows=rows,
+        header=sheet.header,
+        origin=path.name,
+        notes=("Excel", f"sheet {sheet.name}"),
+        stored=cells.stored,
+        day_zero=sheet.day_zero,
+    )
+
+
+def store(backend: Any, name: str, batches: Iterator[pa.RecordBatch], form: pa.Schema) -> ibis.Table:
+    """Put rows into the database as they come, and return them."""
+    import pyarrow as pa
+
+    place = f"stored_{name}"
+    empty = backend.create_table(place, schema=_ibis_schema(form))
+    for batch in batches:
+        with refusing_damage():
+            backend.con.register("arriving", pa.Table.from_batches([batch]))
+            backend.con.execute(f'INSERT INTO "{place}" SELECT * FROM arriving')  # noqa: S608  (names of our own)
+            backend.con.unregister("arriving")
+    return empty
+
+
+def _ibis_schema(form: pa.Schema) -> ibis.Schema:
+    import ibis
+
+    return ibis.Schema.from_pyarrow(form)
 
 
 def _receive_parquet(backend: Any, schema: TableSchema, paths: tuple[Path, ...]) -> Received:
+    hive = "=" in paths[0].parent.name
     with refusing_damage():
         rows = backend.read_parquet(
-            [glob.escape(str(p)) for p in paths], table_name=f"received_{schema.name}"
+            [glob.escape(str(p)) for p in paths],
+            table_name=f"received_{schema.name}",
+            hive_partitioning=hive,
+            hive_types_autocast=False,
+            union_by_name=hive,
         )
-    origin = paths[0].name if len(paths) == 1 else f"{schema.name}/ ({len(paths)} parts)"
-    return Received(rows=rows, header=tuple(rows.columns), origin=origin, notes=("Parquet",))
+    origin = paths[0].name if len(paths) == 1 and not hive else f"{schema.name}/ ({len(paths)} parts)"
+    notes = ("Parquet, partitioned",) if hive else ("Parquet",)
+    return Received(rows=rows, header=tuple(rows.columns), origin=origin, notes=notes)
 
 
 def _receive_csv(backend: Any, schema: TableSchema, path: Path, scratch: Path) -> Received:

@@ -1,0 +1,74 @@
+"""Value labels of SPSS and Stata: from the code in the file to the code of the dictionary.
+
+A file may hold 1 and 2 with the labels man and woman, or 1 and 2 with the labels yes and no. The label says
+what a code means; the code alone may mean the opposite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from wor_eval.data.schema import Column, TableSchema
+from wor_eval.data.writing import as_text
+
+if TYPE_CHECKING:
+    import ibis
+
+_TRUTH = {"ja": "true", "yes": "true", "true": "true", "nee": "false", "no": "false", "false": "false"}
+Labels = Mapping[str, Mapping[str, str]]
+
+
+def translate(
+    rows: ibis.Table, header: tuple[str, ...], labels: Labels, schema: TableSchema
+) -> tuple[ibis.Table, tuple[str, ...]]:
+    """Replace codes by the codes of the dictionary, where every value label says which.
+
+    Parameters
+    ----------
+    rows : ibis.Table
+        The rows as they were delivered.
+    header : tuple of str
+        Names of their columns.
+    labels : mapping of str to mapping of str to str
+        Per column the codes with their labels.
+    schema : TableSchema
+        What the table should hold.
+
+    Returns
+    -------
+    rows : ibis.Table
+        The rows with the codes of the dictionary.
+    notes : tuple of str
+        Which columns were read by their labels.
+    """
+    changed, notes = {}, []
+    for stored, name in zip(rows.columns, header, strict=True):
+        found = codes_by_label(labels.get(name, {}), schema.columns.get(name))
+        if any(code != target for code, target in found.items()):
+            text = as_text(rows[stored])
+            changed[stored] = text.cases(*found.items(), else_=text)
+            notes.append(f"{name}: codes read by their value labels")
+    return (rows.mutate(**changed) if changed else rows), tuple(notes)
+
+
+def codes_by_label(labels: Mapping[str, str], column: Column | None) -> dict[str, str]:
+    """Return for each code the code of the dictionary; nothing if a label does not say which.
+
+    Examples
+    --------
+    >>> from wor_eval.data.dictionary import read_dictionary
+    >>> sex = read_dictionary().column("persons", "sex")
+    >>> codes_by_label({"1": "Man", "2": "Vrouw"}, sex)
+    {'1': 'M', '2': 'F'}
+    >>> codes_by_label({"1": "low", "2": "high"}, sex)
+    {}
+    """
+    if column is None or not (column.levels or column.type == "boolean"):
+        return {}
+    known = dict(_TRUTH) if column.type == "boolean" else {code.lower(): code for code in column.levels}
+    for code, text in column.levels.items():
+        known |= {text.nl.lower(): code, text.en.lower(): code}
+    found = {code: known[label.lower()] for code, label in labels.items() if label.lower() in known}
+    untold = [code for code in labels if code not in found and code not in column.levels]
+    return {} if untold else found

@@ -1,0 +1,199 @@
+"""Ways in which a cell may be written, and how each becomes a value.
+
+Every cell is looked at as text, whatever it was stored as, so that text files, databases, spreadsheets
+and frames pass the same door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING
+
+from wor_eval.data.findings import Finding
+from wor_eval.data.schema import Column, ColumnType
+
+if TYPE_CHECKING:
+    import ibis
+
+Counts = Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """One way in which the cells of a column may be written.
+
+    Parameters
+    ----------
+    name : str
+        Name for notes and messages; empty for the plain way, which needs no note.
+    pattern : str
+        What a whole cell must match.
+    dtype : str
+        Ibis type of the result.
+    rewrite : tuple of (str, str)
+        Patterns with their replacements, that turn the cell into text that can be cast.
+    day_zero : datetime.date, optional
+        The cell is a number of days from this day.
+    """
+
+    name: str
+    pattern: str
+    dtype: str
+    rewrite: tuple[tuple[str, str], ...] = ()
+    day_zero: date | None = None
+
+    def value(self, text: ibis.Value) -> ibis.Value:
+        """Return the cast cell; null where it cannot be cast."""
+        for pattern, replacement in self.rewrite:
+            text = text.re_replace(pattern, replacement)
+        if self.day_zero is not None:
+            return _days_after(self.day_zero, text.try_cast("int64"))
+        return text if self.dtype == "string" else text.try_cast(self.dtype)
+
+    def fits(self, text: ibis.Value) -> ibis.Value:
+        """Return true where a cell is written this way."""
+        if self.dtype == "string":
+            return text.notnull()
+        value = self.value(text)
+        usable = value.notnull() & ~value.isinf() if self.dtype == "float64" else value.notnull()
+        return text.re_search(self.pattern) & usable
+
+
+_MIDNIGHT = r"([ T]0?0:00(:00(\.0+)?)?(\+00(:00)?)?)?"
+_DASHES = rf"^(\d{{1,2}})-(\d{{1,2}})-(\d{{4}}){_MIDNIGHT}$"
+_SLASHES = rf"^(\d{{1,2}})/(\d{{1,2}})/(\d{{4}}){_MIDNIGHT}$"
+_WHOLE = (
+    Layout(name="", pattern=r"^[+-]?\d{1,18}$", dtype="int64"),
+    Layout(
+        name="whole numbers with .0",
+        pattern=r"^[+-]?\d{1,18}[.,]?0{0,2}$",
+        dtype="int64",
+        rewrite=((r"[.,]0+$", ""),),
+    ),
+)
+_YES, _NO = r"(?i)^(true|ja|1|1\.0)$", r"(?i)^(false|nee|0|0\.0)$"
+
+LAYOUTS: Mapping[ColumnType, tuple[Layout, ...]] = {
+    "string": (Layout(name="", pattern="", dtype="string"),),
+    "integer": _WHOLE,
+    "year": _WHOLE,
+    "number": (
+        Layout(name="decimal point", pattern=r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$", dtype="float64"),
+        Layout(
+            name="decimal comma", pattern=r"^[+-]?(\d+,?\d*|,\d+)$", dtype="float64", rewrite=((",", "."),)
+        ),
+    ),
+    "date": (
+        Layout(name="", pattern=r"^\d{4}-\d{2}-\d{2}$", dtype="date"),
+        Layout(
+            name="yyyy-mm-dd 00:00",
+            pattern=rf"^\d{{4}}-\d{{2}}-\d{{2}}{_MIDNIGHT}$",
+            dtype="date",
+            rewrite=(("[ T].*$", ""),),
+        ),
+        Layout(name="dd-mm-yyyy", pattern=_DASHES, dtype="date", rewrite=((_DASHES, r"\3-\2-\1"),)),
+        Layout(name="dd/mm/yyyy", pattern=_SLASHES, dtype="date", rewrite=((_SLASHES, r"\3-\2-\1"),)),
+        Layout(name="mm/dd/yyyy", pattern=_SLASHES, dtype="date", rewrite=((_SLASHES, r"\3-\1-\2"),)),
+        Layout(
+            name="yyyymmdd",
+            pattern=r"^\d{8}$",
+            dtype="date",
+            rewrite=((r"^(\d{4})(\d{2})(\d{2})$", r"\1-\2-\3"),),
+        ),
+    ),
+    "boolean": (
+        Layout(name="", pattern=f"{_YES}|{_NO}", dtype="boolean", rewrite=((_YES, "true"), (_NO, "false"))),
+    ),
+}
+REMEDIES: Mapping[ColumnType, tuple[str, str]] = {
+    "string": ("not text", "store the column as text"),
+    "integer": ("not a whole number", "write whole numbers without a sign for thousands"),
+    "year": ("not a year", "write years with four digits"),
+    "number": (
+        "not a number",
+        "write numbers without a sign for thousands or a currency, with one decimal sign",
+    ),
+    "date": (
+        "not a date",
+        "write every date of the column as yyyy-mm-dd, or every one as dd-mm-yyyy or yyyymmdd",
+    ),
+    "boolean": ("not true or false", "write true or false, 1 or 0, ja or nee"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """How a column is read.
+
+    Parameters
+    ----------
+    layout : Layout
+        The way it is written.
+    unreadable : int
+        Number of cells that are not written this way.
+    void : bool
+        No cell can be used.
+    findings : tuple of Finding
+        What is wrong with it.
+    notes : tuple of str
+        What was detected.
+    """
+
+    layout: Layout
+    unreadable: int = 0
+    void: bool = False
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def refused(
+    table: str, column: Column, layout: Layout, *, rule: str, rows: int, remedy: str, void: bool = True
+) -> Reading:
+    """Return a reading that carries one finding."""
+    finding = Finding(table=table, column=column.name, rule=rule, rows=rows, remedy=remedy)
+    return Reading(layout=layout, unreadable=rows, void=void, findings=(finding,))
+
+
+def as_text(cell: ibis.Value) -> ibis.Value:
+    """Return a cell as text without spaces around it, null where there is nothing in it.
+
+    A number that is whole, and small enough to be known to the last digit, has no decimals: 1, not 1.0.
+    """
+    dtype = cell.type()
+    if dtype.is_floating():
+        cell = cell.nullif(float("nan"))
+        whole = (cell == cell.floor()) & (cell.abs() <= exact_to(dtype))
+        return whole.ifelse(cell.try_cast("int64").cast("string"), cell.cast("string"))
+    if not dtype.is_string():
+        return cell.cast("string")
+    return _trim()(cell).nullif("")
+
+
+def exact_to(dtype: ibis.DataType) -> int:
+    """Return the largest whole number up to which a type of decimal numbers holds every whole number."""
+    return 2**24 if dtype.nbytes == 4 else 2**53
+
+
+def day_number(zero: date) -> Layout:
+    """Return the way of writing a date as a number of days from another."""
+    return Layout(name=f"days from {zero}", pattern=r"^\d{1,6}$", dtype="date", day_zero=zero)
+
+
+def _days_after(zero: date, days: ibis.Value) -> ibis.Value:
+    import ibis
+
+    usable = days.between(0, 10**6)
+    return usable.ifelse(ibis.date(zero.isoformat()) + days.as_interval("D"), ibis.null("date"))
+
+
+@cache
+def _trim() -> Callable[[ibis.Value], ibis.Value]:
+    """Return DuckDB's `trim`; `strip` of Ibis names six signs to trim, which takes four times as long."""
+    import ibis
+
+    def trim(text: str) -> str: ...  # type: ignore[empty-body]  # the body is DuckDB's
+
+    return ibis.udf.scalar.builtin(trim)  # type: ignore[no-any-return]
