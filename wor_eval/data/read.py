@@ -63,10 +63,11 @@ def read_data(folder: Path | str, *, dictionary: Dictionary | None = None) -> St
     """Read and validate the raw tables in a folder.
 
     A table is read from ``<table>.csv``, ``<table>.csv.gz``, ``<table>.parquet``, ``<table>.sav``,
-    ``<table>.zsav``, ``<table>.dta``, ``<table>.xlsx`` or a folder ``<table>/`` of Parquet parts. Of a CSV file the separator (comma, semicolon, tab, bar), the
-    encoding (UTF-8, UTF-16 with a byte-order mark, cp1252), the decimal sign and the way dates are
-    written (yyyy-mm-dd, dd-mm-yyyy, yyyymmdd, or with slashes where it is clear which number is the
-    day) are detected; a column must be written in one way. Ids stay text, leading zeros included.
+    ``<table>.zsav``, ``<table>.dta``, ``<table>.xlsx`` or a folder ``<table>/`` of Parquet parts. Of a
+    CSV file the separator (comma, semicolon, tab, bar), the encoding (UTF-8, UTF-16 with a byte-order
+    mark, cp1252), the decimal sign and the way dates are written (yyyy-mm-dd, dd-mm-yyyy, yyyymmdd, or
+    with slashes where it is clear which number is the day) are detected; a column must be written in
+    one way. Ids stay text, leading zeros included.
 
     Parameters
     ----------
