@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from wor_eval.data.receive import Received
 from wor_eval.data.schema import Column
-from wor_eval.data.writing import LAYOUTS, REMEDIES, Counts, Layout, Reading, as_text, exact_to, refused
+from wor_eval.data.writing import LAYOUTS, REMEDIES, Counts, Layout, Reading, as_text, is_whole, refused
 
 if TYPE_CHECKING:
     import ibis
@@ -43,8 +43,7 @@ def measures(name: str, cell: ibis.Value) -> Iterator[tuple[str, ibis.Value]]:
         yield f"shortest {name}", text.length().min()
         yield f"longest {name}", text.length().max()
         if cell.type().is_floating():
-            exact = (cell == cell.floor()) & (cell.abs() <= exact_to(cell.type()))
-            yield f"inexact {name}", text.count(where=~exact)
+            yield f"inexact {name}", text.count(where=~is_whole(cell))
 
 
 def reading(received: Received, column: Column, table: str, counts: Counts) -> Reading:

@@ -165,16 +165,17 @@ def as_text(cell: ibis.Value) -> ibis.Value:
     dtype = cell.type()
     if dtype.is_floating():
         cell = cell.nullif(float("nan"))
-        whole = (cell == cell.floor()) & (cell.abs() <= exact_to(dtype))
-        return whole.ifelse(cell.try_cast("int64").cast("string"), cell.cast("string"))
+        return is_whole(cell).ifelse(cell.try_cast("int64").cast("string"), cell.cast("string"))
     if not dtype.is_string():
         return cell.cast("string")
     return _trim()(cell).nullif("")
 
 
-def exact_to(dtype: ibis.DataType) -> int:
-    """Return the largest whole number up to which a type of decimal numbers holds every whole number."""
-    return 2**24 if dtype.nbytes == 4 else 2**53
+def is_whole(cell: ibis.Value) -> ibis.Value:
+    """Return true where a decimal number is whole, and small enough that its type holds every whole number."""
+    limit = 2**24 if cell.type().nbytes == 4 else 2**53
+    near = cell.between(-limit, limit).ifelse(cell, 0.5)
+    return near == near.floor()
 
 
 def day_number(zero: date) -> Layout:
