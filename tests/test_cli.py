@@ -192,7 +192,7 @@ def test_the_codebook_can_be_printed(capsys, lang):
 def test_a_demo_replaces_only_a_demo(tmp_path, capsys, monkeypatch):
     """The pages are left out here: rendering is shown above and in test_reports."""
 
-    def index_only(studies, *, results, out, progress):
+    def index_only(studies, *, results, out, formats, progress):
         assert (results / studies[0] / "manifest.json").is_file()
         (out / "index.html").write_text("index")
 

@@ -12,6 +12,7 @@ import wor_eval
 from tests.saved_study import saved, saved_folder
 from wor_eval.assets import asset
 from wor_eval.report import tables, words
+from wor_eval.report.index_words import likely, outcome_lines
 from wor_eval.report.qmd import Chunk, Inline, Prose, Report, read_qmd
 from wor_eval.report.site import BRIEF, render_site
 
@@ -212,18 +213,19 @@ def pages(site) -> dict[str, Page]:
             ("nl", "before_after.nl.html"),
             ("en", "before_after.en.html"),
             ("index", "index.html"),
+            ("index.en", "index.en.html"),
         )
     }
 
 
-@pytest.mark.parametrize("name", ["nl", "en", "index"])
+@pytest.mark.parametrize("name", ["nl", "en", "index", "index.en"])
 def test_a_page_fetches_nothing(site, pages, name):
     assert all(address.startswith("data:") for address in pages[name].fetched)
-    file = "index.html" if name == "index" else f"before_after.{name}.html"
+    file = f"{name}.html" if name.startswith("index") else f"before_after.{name}.html"
     text = (site / file).read_text(encoding="utf-8")
     assert not re.search(r"@import|url\(\s*['\"]?(?!data:|#)", text)
     assert re.match(r"<!DOCTYPE html>", text)
-    assert pages[name].html["lang"] == ("nl" if name == "index" else name)
+    assert pages[name].html["lang"] == ("nl" if name == "index" else name.removeprefix("index."))
 
 
 @LANGS
@@ -280,15 +282,44 @@ def test_the_page_says_what_the_results_say(pages, lang):
     assert not re.search(r"\b(nan|None|NaN)\b", text)
 
 
-def test_the_index_opens_every_page(site, pages):
-    inside = [link for link in pages["index"].links if not link.startswith("#")]
-    assert inside == ["before_after.nl.html", "before_after.en.html"]
-    assert all((site / link).is_file() for link in inside)
+def test_the_index_opens_every_page_in_both_languages(site, pages):
+    for name, other in (("index", "index.en.html"), ("index.en", "index.html")):
+        inside = [link for link in pages[name].links if not link.startswith("#")]
+        assert set(inside) == {other, "before_after.nl.html", "before_after.en.html"}
+        assert all((site / link).is_file() for link in inside)
+
+
+@pytest.mark.parametrize(("name", "lang"), [("index", "nl"), ("index.en", "en")])
+def test_the_index_says_what_was_found_by_outcome_and_age(pages, name, lang):
+    text, results = pages[name].text, saved(lang)
+    assert results.study.title.in_(lang) in text
+    assert results.study.question.in_(lang) in text
+    found = outcome_lines(results)
+    assert [lines.label.split(":")[0].split(",")[0] for lines in found] == [
+        outcome.label.in_(lang) for outcome in results.study.outcomes
+    ]
+    for outcome in found:
+        assert len(outcome.lines) == 1 + len(results.study.cohort.band_names)
+        for line in outcome.lines:
+            assert line in text
+    assert words.regression_to_mean(results).text.split("**")[1] in text
 
 
 def test_nothing_else_is_left_in_the_folder(site):
     assert sorted(path.name for path in site.iterdir()) == [
         "before_after.en.html",
         "before_after.nl.html",
+        "index.en.html",
         "index.html",
     ]
+
+
+def test_an_interval_is_said_in_words():
+    assert likely(0.7, (0.6, 0.8), lang="nl") == "30% lager, en zeer waarschijnlijk tussen 20% en 40% lager"
+    assert likely(1.2, (1.1, 1.3), lang="en") == "20% higher, and very likely between 10% and 30% higher"
+    assert (
+        likely(0.9, (0.7, 1.1), lang="en") == "no clear difference: it may be 30% lower, but also 10% higher"
+    )
+    assert likely(-250.0, (-400.0, -90.0), lang="en", unit="euros") == (
+        "250 euros lower, and very likely between 90.0 euros and 400 euros lower"
+    )

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 import wor_eval
 from wor_eval.errors import WorEvalError
 
+_FORMATS: Final = ("html", "pdf", "docx")
 _SCENARIOS: Final = ("effect", "null-peak", "null-level", "mixed")
 Command = Callable[[argparse.Namespace], int]
 
@@ -111,6 +112,21 @@ def _add_report(commands: Commands) -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("site"), help="folder for the pages (default: site)")
     parser.add_argument("--lang", choices=("nl", "en"), help="one language (default: both)")
+    parser.add_argument(
+        "--to",
+        type=_formats,
+        default=("html",),
+        metavar="FORMATS",
+        help="formats with commas between them: html, pdf, docx (default: html)",
+    )
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    """Read a list of formats with commas between them."""
+    named = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    if not named or set(named) - set(_FORMATS):
+        raise argparse.ArgumentTypeError(f"{text}: choose from {', '.join(_FORMATS)}")
+    return named
 
 
 def _add_verify(commands: Commands) -> None:
@@ -206,9 +222,10 @@ def _report(chosen: argparse.Namespace) -> int:
         results=chosen.results,
         out=chosen.out,
         langs=(chosen.lang,) if chosen.lang else ("nl", "en"),
+        formats=chosen.to,
         progress=lambda step: _say(f"{chosen.study}: {step}"),
     )
-    for page in pages.values():
+    for page in pages:
         _say(str(page))
     return 0
 

@@ -62,6 +62,10 @@ def run_demo(
             save_results(results, place / "results")
         progress("[4/4] rendering the reports, in Dutch and English")
         render_site(
-            STUDIES, results=place / "results", out=place, progress=lambda step: progress(f"      {step}")
+            STUDIES,
+            results=place / "results",
+            out=place,
+            formats=("html", "pdf", "docx"),
+            progress=lambda step: progress(f"      {step}"),
         )
     return folder / "index.html"

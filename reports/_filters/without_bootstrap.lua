@@ -38,6 +38,21 @@ local function take_title(div)
   return title and pandoc.utils.blocks_to_inlines(pandoc.read(title, "markdown").blocks)
 end
 
+-- On paper a callout is a block with a line beside it: a style of its own in Word, a frame in PDF.
+local function callout_on_paper(div, line)
+  local title = pandoc.Para({ pandoc.Strong(line) })
+  if FORMAT:match("typst") then
+    local open = '#block(width: 100%, above: 1.5em, below: 1.5em, stroke: (left: 3pt + rgb("#154273")), '
+      .. 'fill: rgb("#f3f6f9"), inset: 10pt)['
+    div.content:insert(1, title)
+    div.content:insert(1, pandoc.RawBlock("typst", open))
+    div.content:insert(pandoc.RawBlock("typst", "]"))
+    return div.content
+  end
+  div.content:insert(1, title)
+  return pandoc.Div(div.content, { id = div.identifier, ["custom-style"] = "Notice" })
+end
+
 -- The kind always stands in the title as a word, so that colour is never the only sign.
 local function callout(div, kind, word)
   local title = take_title(div)
@@ -45,6 +60,9 @@ local function callout(div, kind, word)
   if title then
     line:extend({ pandoc.Str(":"), pandoc.Space() })
     line:extend(title)
+  end
+  if not FORMAT:match("html") then
+    return callout_on_paper(div, line)
   end
   div.content:insert(1, pandoc.Div({ pandoc.Plain(line) }, { class = "notice-title" }))
   return pandoc.Div(div.content, pandoc.Attr(div.identifier, { "notice", "notice-" .. kind }, { role = "note" }))
@@ -84,16 +102,14 @@ function Pandoc(doc)
     doc.blocks:insert(pandoc.Header(2, local_words.references, pandoc.Attr("references", { "unnumbered" })))
     doc.blocks:insert(pandoc.Div({}, { id = "refs" }))
   end
-  if FORMAT:match("html") then
-    doc.blocks = doc.blocks:walk({
-      Div = function(div)
-        if div.classes:includes("panel-tabset") then
-          return open_tabs(div)
-        end
-        local kind = callout_kind(div)
-        return kind and callout(div, kind, local_words[kind])
-      end,
-    })
-  end
+  doc.blocks = doc.blocks:walk({
+    Div = function(div)
+      if div.classes:includes("panel-tabset") then
+        return open_tabs(div)
+      end
+      local kind = callout_kind(div)
+      return kind and callout(div, kind, local_words[kind])
+    end,
+  })
   return doc
 end

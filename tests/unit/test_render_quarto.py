@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from wor_eval.errors import ReportError
-from wor_eval.report.render import IndexPage, outside_resources, render_index, render_report
+from wor_eval.report.index import IndexPage, render_index
+from wor_eval.report.index_words import OutcomeLines
+from wor_eval.report.render import outside_resources, render_report
 
 
 @pytest.fixture
@@ -99,19 +101,22 @@ def test_quarto_asked_for_but_absent(reports, tmp_path, monkeypatch):
 
 
 def test_index_links_the_reports(reports, tmp_path):
-    files = {"nl": tmp_path / "site" / "a b.nl.html", "en": tmp_path / "site" / "a b.en.html"}
-    files["nl"].parent.mkdir()
-    for path in files.values():
+    files = {
+        lang: [tmp_path / "site" / f"a b.{lang}.{kind}" for kind in ("html", "pdf")] for lang in ("nl", "en")
+    }
+    files["nl"][0].parent.mkdir()
+    for path in files["nl"] + files["en"]:
         path.write_text("x")
-    page = IndexPage(title="Voor & na *x*", summary="Eén zin over [dit].", files=files)
+    found = OutcomeLines(label="Welbevinden", lines=("18-64 jaar: *hoger*.",))
+    page = IndexPage(title="Voor & na *x*", question="Eén zin over [dit]?", outcomes=(found,), files=files)
     output = render_index(
         [page], output=tmp_path / "index.html", reports=reports, title="Rapporten", lang="nl"
     )
     html = output.read_text(encoding="utf-8")
-    for text in ("Voor &amp; na *x*", "Eén zin over [dit].", ">Nederlands<", ">English<"):
+    for text in ("Voor &amp; na *x*", "Eén zin over [dit]?", "18-64 jaar: *hoger*.", "In English", ">PDF<"):
         assert text in html
     assert 'href="site/a%20b.nl.html"' in html and 'hreflang="en"' in html
     assert outside_resources(html) == []
-    files["en"].unlink()
+    files["en"][1].unlink()
     with pytest.raises(ReportError, match="do not exist"):
         render_index([page], output=output, reports=reports, title="Rapporten")

@@ -67,8 +67,22 @@ local function figure(identifier, content, caption)
   return pandoc.Figure(content, { pandoc.Plain(caption) }, pandoc.Attr(identifier, { "quarto-float-fig" }))
 end
 
+-- On paper the table carries its caption itself.
+local function table_on_paper(identifier, content, caption)
+  return pandoc.Blocks(content):walk({
+    Table = function(tbl)
+      tbl.caption = { long = { pandoc.Plain(caption) } }
+      tbl.identifier = identifier
+      return tbl
+    end,
+  })
+end
+
 -- The caption stands above the table and outside its scrolling frame, in a figure, as in Quarto's pages.
 local function captioned_table(identifier, content, caption)
+  if not FORMAT:match("html") then
+    return table_on_paper(identifier, content, caption)
+  end
   local caption_id = identifier .. "-caption"
   content = content:walk({
     Table = function(tbl)

@@ -1,4 +1,4 @@
-"""Which report shows a study, and its answer in a few sentences: by the kind of its plan."""
+"""Which report shows a study, and what the index says of it in a few sentences: by the kind of its plan."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from wor_eval.report import brief_words, matched_words, words
+from wor_eval.report import brief_words, words
 from wor_eval.report.results import Results
 from wor_eval.study import Study, StudyPlan
 
@@ -20,7 +20,8 @@ class Shown:
     report : str
         Stem of the report, ``reports/<report>.<lang>.qmd``, also of studies of that kind with another name.
     summary : callable
-        From results to the answer in a few sentences, for the index.
+        From results to a few sentences of Markdown, in their language, for the index; the effects on outcomes, by
+        age band, follow by themselves where a study has them.
     """
 
     report: str
@@ -36,16 +37,24 @@ def shown(plan: StudyPlan) -> Shown:
     return _BEFORE_AFTER if plan.design is None else _MATCHED
 
 
-def _before_after_answer(found: Results) -> str:
-    """Give the change with its verdict: the one never stands without the other."""
-    verdict = words.regression_to_mean(found).text.split("**")
-    return f"{words.headline(found)} {verdict[1] if len(verdict) > 1 else verdict[0]}"
+def _before_after(found: Results) -> str:
+    """Give the verdict: a change never stands without what regression to the mean makes of it."""
+    said = words.regression_to_mean(found).text
+    said = f"**{said.split('**')[1]}**" if "**" in said else said
+    return f"{said} {_NOT_AN_EFFECT[found.lang]}"
 
 
-_BEFORE_AFTER: Final = Shown(report="before_after", summary=_before_after_answer)
-_MATCHED: Final = Shown(report="matched_cohort", summary=lambda found: matched_words.headline(found).text)
+_NOT_AN_EFFECT: Final = {
+    "nl": "Een verandering tussen ervoor en erna is nog geen effect: na een verwijzing wordt het ook zonder hulp "
+    "gemiddeld beter.",
+    "en": "A change between before and after is not yet an effect: after a referral things get better on average without "
+    "help too.",
+}
+_BEFORE_AFTER: Final = Shown(report="before_after", summary=_before_after)
+_MATCHED: Final = Shown(report="matched_cohort", summary=lambda found: "")
 _ECONOMIC: Final = Shown(
-    report="cost_effectiveness", summary=lambda found: brief_words.answer(found).text.replace("**", "")
+    report="cost_effectiveness",
+    summary=lambda found: f"{brief_words.answer(found)} {brief_words.ages(found)}",
 )
 KINDS: Final[Mapping[str, Shown]] = {}
 """How each kind of study of :data:`wor_eval.study.PLANS` other than ``effects`` is shown."""

@@ -1,7 +1,8 @@
-"""Run the code of a report in its own Python process and put what it shows into Markdown.
+"""Run the code of a report in a Python process of its own and put what it shows into Markdown.
 
 The process is a Jupyter kernel of the interpreter that runs this package, talked to by nbclient. It reads
-no personal Jupyter, IPython or matplotlib settings, so that a report looks the same on every machine.
+no personal Jupyter, IPython or matplotlib settings, so that a report looks the same on every machine. One
+process serves several reports one after the other; each starts with nothing of the one before.
 """
 
 import ast
@@ -10,8 +11,9 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from wor_eval.errors import ReportError
@@ -24,6 +26,15 @@ _MATPLOTLIBRC: Final = "figure.figsize: 7, 5\nsvg.hashsalt: wor_eval\n"
 # What a plotting call returns beside its picture: <Axes: …>, [<Line2D …>], Text(0.5, 1.0, 'title').
 _BESIDE_A_FIGURE: Final = re.compile(r"[<(\[].*[>)\]]|Text\(.*", re.DOTALL)
 _MARKDOWN_SIGNS: Final = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~^$@])")
+
+_CLEAR: Final = """%reset -f
+import os
+os.chdir({folder!r})
+os.environ.pop({variable!r}, None)
+if {place!r}:
+    os.environ[{variable!r}] = {place!r}
+del os
+"""
 
 Run = Callable[[str, str], list[dict[str, Any]]]
 
@@ -58,17 +69,21 @@ def code_environment(results: Path | None, folder: Path) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in personal} | fixed
 
 
-def run_report(report: Report, *, folder: Path, environment: Mapping[str, str], echo: bool = False) -> str:
+def run_report(
+    report: Report, *, session: "Session", folder: Path, results: Path | None = None, echo: bool = False
+) -> str:
     """Run the chunks and inline code of a report in document order.
 
     Parameters
     ----------
     report : Report
         The report as read.
+    session : Session
+        The process that runs the code.
     folder : Path
         A temporary folder; figures are written here.
-    environment : mapping of str to str
-        Environment of the code, see `code_environment`.
+    results : Path, optional
+        Folder with results, given to the code as ``WOR_EVAL_RESULTS``.
     echo : bool
         Show the code of chunks that do not say so themselves.
 
@@ -85,15 +100,15 @@ def run_report(report: Report, *, folder: Path, environment: Mapping[str, str], 
     if all(isinstance(piece, Prose) for piece in report.pieces):
         return "".join(_text(piece) for piece in report.pieces)
     parts: list[str] = []
-    with _kernel(report.path, folder=folder, environment=environment) as run:
-        for number, piece in enumerate(report.pieces, start=1):
-            if isinstance(piece, Prose):
-                parts.append(piece.text)
-            elif isinstance(piece, Inline):
-                parts.append(_inline(piece, run(piece.code, piece.name)))
-            else:
-                outputs = run(piece.code, piece.name)
-                parts.append(_chunk(piece, outputs, stem=folder / f"chunk-{number}", echo=echo))
+    run = session.begin(report.path, results)
+    for number, piece in enumerate(report.pieces, start=1):
+        if isinstance(piece, Prose):
+            parts.append(piece.text)
+        elif isinstance(piece, Inline):
+            parts.append(_inline(piece, run(piece.code, piece.name)))
+        else:
+            outputs = run(piece.code, piece.name)
+            parts.append(_chunk(piece, outputs, stem=folder / f"chunk-{number}", echo=echo))
     return "".join(parts)
 
 
@@ -102,8 +117,60 @@ def _text(piece: Prose | Inline | Chunk) -> str:
     return piece.text
 
 
+class Session:
+    """A Python process for the code of reports; it starts with the first report that has code.
+
+    Examples
+    --------
+    >>> with Session() as session:
+    ...     run = session.begin(Path("small.qmd"))
+    ...     run("1 + 1", "a sum")[0]["data"]["text/plain"]
+    '2'
+    """
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._execute: Run | None = None
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._open.close()
+
+    def begin(self, qmd: Path, results: Path | None = None) -> Run:
+        """Clear the process and move it beside a report; give the function that runs its code.
+
+        Parameters
+        ----------
+        qmd : Path
+            The report; named in messages.
+        results : Path, optional
+            Folder with results, given to the code as ``WOR_EVAL_RESULTS``.
+
+        Returns
+        -------
+        callable
+            From code and its name in messages to what the code shows.
+        """
+        if self._execute is None:
+            folder = Path(self._open.enter_context(TemporaryDirectory(prefix="wor_eval-")))
+            self._execute = self._open.enter_context(_kernel(folder))
+        execute = self._execute
+
+        def run(code: str, name: str) -> list[dict[str, Any]]:
+            try:
+                return execute(code, name)
+            except ReportError as error:
+                raise ReportError(f"{qmd.name}: {error.message}") from None
+
+        place = str(results.resolve()) if results is not None else ""
+        run(_CLEAR.format(folder=str(qmd.parent.resolve()), variable=RESULTS_VARIABLE, place=place), "start")
+        return run
+
+
 @contextmanager
-def _kernel(qmd: Path, *, folder: Path, environment: Mapping[str, str]) -> Iterator[Run]:
+def _kernel(folder: Path) -> Iterator[Run]:
     """Start a kernel and give it as a function from (code, name for messages) to its outputs."""
     import nbformat
     from nbclient import NotebookClient
@@ -111,20 +178,20 @@ def _kernel(qmd: Path, *, folder: Path, environment: Mapping[str, str]) -> Itera
 
     notebook = nbformat.v4.new_notebook()
     client = NotebookClient(notebook, km=_kernel_manager(folder), shutdown_kernel="immediate")
-    with client.setup_kernel(cleanup_kc=True, cwd=str(qmd.parent.resolve()), env=dict(environment)):
+    with client.setup_kernel(cleanup_kc=True, cwd=str(folder), env=code_environment(None, folder)):
 
-        def run(code: str, name: str) -> list[dict[str, Any]]:
+        def execute(code: str, name: str) -> list[dict[str, Any]]:
             cell = nbformat.v4.new_code_cell(code)
             notebook.cells.append(cell)
             try:
                 client.execute_cell(cell, len(notebook.cells) - 1)
             except CellExecutionError as error:
-                raise ReportError(f"{qmd.name}: {name}: {error.ename}: {error.evalue}") from None
+                raise ReportError(f"{name}: {error.ename}: {error.evalue}") from None
             except DeadKernelError:
-                raise ReportError(f"{qmd.name}: {name}: the Python process ended") from None
+                raise ReportError(f"{name}: the Python process ended") from None
             return list(cell.outputs)
 
-        yield run
+        yield execute
 
 
 def _kernel_manager(folder: Path) -> Any:
@@ -239,6 +306,8 @@ def _shown(output: Mapping[str, Any], chunk: Chunk, stem: str) -> str:
         return _fenced(str(data[kind]))
     path = Path(f"{stem}.{_SUFFIX[kind]}")
     path.write_bytes(data[kind].encode() if path.suffix == ".svg" else base64.b64decode(data[kind]))
+    if path.suffix == ".svg" and "image/png" in data:  # for Word
+        path.with_suffix(".png").write_bytes(base64.b64decode(data["image/png"]))
     return f'![]({path.name}){{alt="{_alt(chunk, data)}"}}\n'
 
 

@@ -7,7 +7,8 @@ in the folder of the report names, so that both renderers make the same page.
 
 import json
 import os
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,7 @@ from wor_eval.study import Lang
 PROJECT_FILE: Final = "_quarto.yml"
 _CROSSREF: Final = Path(__file__).with_name("crossref.lua")
 _PROBLEM: Final = "report-problem: "
+_FIXED_TIME: Final = "315532800"  # 1 January 1980, the first day a zip file (and so a .docx) can hold
 # The words of Quarto's own Dutch and English locale (src/resources/language in quarto-dev/quarto-cli).
 _WORDS: Final[Mapping[Lang, Mapping[str, str]]] = {
     "nl": {
@@ -155,15 +157,47 @@ def to_html(markdown: str, settings: Settings, *, scratch: Path) -> str:
         If a reference points at nothing, a label is used twice, a work cited is not in the bibliography,
         an image is missing, or Pandoc gives any other warning.
     """
+    return convert(markdown, settings, scratch=scratch, arguments=["--to=html5", *_page_arguments(settings)])
+
+
+def convert(markdown: str, settings: Settings, *, scratch: Path, arguments: Sequence[str]) -> str:
+    """Convert Markdown with Pandoc, with references resolved and works cited.
+
+    Parameters
+    ----------
+    markdown, settings, scratch
+        As for :func:`to_html`.
+    arguments : sequence of str
+        The format to convert to and the options that belong to it.
+
+    Returns
+    -------
+    str
+        What Pandoc prints; empty where `arguments` name a file to write.
+
+    Raises
+    ------
+    ReportError
+        As for :func:`to_html`.
+    """
     import pypandoc
 
     metadata = scratch / "metadata.json"
     metadata.write_text(json.dumps(_metadata(settings), default=str), encoding="utf-8")
-    arguments = [*_arguments(settings, scratch), f"--metadata-file={metadata}"]
-    try:
-        return str(pypandoc.convert_text(markdown, "html5", format="markdown", extra_args=arguments))
-    except RuntimeError as error:
-        raise ReportError("the report cannot be converted", problems=_problems(str(error))) from None
+    command = [pypandoc.get_pandoc_path(), "--from=markdown", *_arguments(settings, scratch), *arguments]
+    run = subprocess.run(  # noqa: S603 - the Pandoc of the package pypandoc_binary, arguments are a list
+        [*command, f"--metadata-file={metadata}"],
+        input=markdown,
+        cwd=scratch,
+        env={**os.environ, "SOURCE_DATE_EPOCH": _FIXED_TIME},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    if run.returncode:
+        raise ReportError("the report cannot be converted", problems=_problems(run.stderr))
+    return run.stdout
 
 
 def _metadata(settings: Settings) -> dict[str, Any]:
@@ -204,20 +238,23 @@ def _arguments(settings: Settings, scratch: Path) -> list[str]:
     options, folder = settings.options, settings.folder.resolve()
     arguments = [
         "--standalone",
-        "--embed-resources",
-        "--mathml",
         "--fail-if-warnings",
-        f"--resource-path={scratch}{os.pathsep}{folder}",
+        f"--resource-path={scratch.resolve()}{os.pathsep}{folder}",
         f"--toc-depth={options.get('toc-depth', 3)}",
     ]
+    arguments += [f"--lua-filter={path.resolve()}" for path in (*settings.before, _CROSSREF)]
+    arguments += _citations(settings, folder)
+    return arguments + [f"--lua-filter={path.resolve()}" for path in settings.after]
+
+
+def _page_arguments(settings: Settings) -> list[str]:
+    options, folder = settings.options, settings.folder.resolve()
+    arguments = ["--embed-resources", "--mathml"]
     if options.get("toc"):
         arguments.append("--toc")
     if options.get("template"):
         arguments.append(f"--template={folder / options['template']}")
-    arguments += [f"--css={folder / sheet}" for sheet in _listed(options.get("css"))]
-    arguments += [f"--lua-filter={path.resolve()}" for path in (*settings.before, _CROSSREF)]
-    arguments += _citations(settings, folder)
-    return arguments + [f"--lua-filter={path.resolve()}" for path in settings.after]
+    return arguments + [f"--css={folder / sheet}" for sheet in _listed(options.get("css"))]
 
 
 def _citations(settings: Settings, folder: Path) -> list[str]:
@@ -238,8 +275,4 @@ def _listed(value: object) -> list[str]:
 def _problems(message: str) -> list[str]:
     """Find the problems our filter named, else give the whole of what Pandoc said."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    named = [line.removeprefix(_PROBLEM) for line in lines if line.startswith(_PROBLEM)]
-    first = lines[0].partition("during conversion: ")[2].strip() if lines else ""
-    if first.startswith(_PROBLEM):
-        named.insert(0, first.removeprefix(_PROBLEM))
-    return named or [line for line in (first, *lines[1:]) if line]
+    return [line.removeprefix(_PROBLEM) for line in lines if line.startswith(_PROBLEM)] or lines

@@ -1,26 +1,23 @@
-"""Render a report: by Quarto where it is installed, else by the built-in renderer.
+"""Render a report: pages by Quarto where it is installed, else by the built-in renderer; PDF and Word always by it.
 
-Both read the same .qmd, run its code, and make one HTML page that fetches nothing when it is viewed. The
-page replaces an earlier one only when it is whole.
+Both read the same .qmd, run its code, and make one HTML page that fetches nothing when it is viewed. A
+document replaces an earlier one only when it is whole.
 """
 
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Literal
-from urllib.parse import quote
+from typing import Final, Literal, Protocol
 
 from wor_eval.errors import ReportError
-from wor_eval.report.notebook import code_environment, run_report
-from wor_eval.report.pandoc import read_settings, to_html
+from wor_eval.report.notebook import Session, code_environment, run_report
+from wor_eval.report.pandoc import Settings, read_settings, to_html
+from wor_eval.report.paper import to_docx, to_pdf
 from wor_eval.report.qmd import read_qmd
-from wor_eval.study import Lang
 from wor_eval.whole import whole_file
 
 Renderer = Literal["auto", "quarto", "builtin"]
@@ -28,13 +25,20 @@ Renderer = Literal["auto", "quarto", "builtin"]
 _LEFT_BEHIND: Final = shutil.ignore_patterns("*.html", "*_files", ".quarto", ".jupyter_cache", "__pycache__")
 # Quarto only warns about these; a report with a hole in it must not be published.
 _QUARTO_WARNINGS: Final = ("Unable to resolve crossref", "Citeproc: citation", "Could not fetch resource")
-_LANGUAGES: Final[Mapping[Lang, str]] = {"nl": "Nederlands", "en": "English"}
+
+
+class _Convert(Protocol):
+    def __call__(self, markdown: str, settings: Settings, *, scratch: Path) -> str | bytes: ...
+
+
+FORMATS: Final[Mapping[str, _Convert]] = {".html": to_html, ".pdf": to_pdf, ".docx": to_docx}
+"""How the built-in renderer makes each kind of file."""
 
 
 def render_report(
     qmd: Path, *, output: Path, results: Path | None = None, renderer: Renderer = "auto"
 ) -> Path:
-    r"""Render a .qmd report to one self-contained HTML page.
+    r"""Render a .qmd report to one self-contained HTML page, a PDF or a Word document.
 
     Parameters
     ----------
@@ -42,12 +46,14 @@ def render_report(
         The report. The ``_quarto.yml`` beside it gives template, style sheet, filters and options to both
         renderers.
     output : Path
-        The page to write. An earlier page is replaced only by a whole new one.
+        The file to write; ``.html``, ``.pdf`` or ``.docx`` says which format. An earlier file is replaced only by
+        a whole new one.
     results : Path, optional
         Folder with results, given to the code of the report as ``WOR_EVAL_RESULTS``.
     renderer : {"auto", "quarto", "builtin"}
-        ``auto`` takes Quarto where the command ``quarto`` is found. The built-in renderer runs the code with
-        nbclient in the running interpreter and converts with Pandoc (from the package ``pypandoc_binary``).
+        ``auto`` takes Quarto for pages where the command ``quarto`` is found. The built-in renderer runs the code
+        with nbclient in the running interpreter and converts with Pandoc (from the package ``pypandoc_binary``)
+        and, for PDF, Typst (from the package ``typst``).
 
     Returns
     -------
@@ -69,17 +75,56 @@ def render_report(
     ...     "Section\u00a01</a>" in page.read_text(encoding="utf-8")
     True
     """
+    with Session() as session:
+        return render_formats(qmd, outputs=(output,), results=results, renderer=renderer, session=session)[0]
+
+
+def render_formats(
+    qmd: Path,
+    *,
+    outputs: Sequence[Path],
+    session: Session,
+    results: Path | None = None,
+    renderer: Renderer = "auto",
+) -> tuple[Path, ...]:
+    """Render a .qmd report to several formats; the built-in renderer runs its code once for all of them.
+
+    Parameters
+    ----------
+    qmd, results, renderer
+        As in :func:`render_report`.
+    outputs : sequence of Path
+        The files to write.
+    session : Session
+        The process that runs the code.
+
+    Returns
+    -------
+    tuple of Path
+        `outputs`.
+
+    Raises
+    ------
+    ReportError
+        As in :func:`render_report`.
+    """
     if results is not None and not results.is_dir():
         raise ReportError(f"{qmd.name}: there is no folder with results called {results.name}")
+    unknown = sorted({output.suffix for output in outputs} - set(FORMATS))
+    if unknown:
+        raise ReportError(f"{', '.join(unknown)}: a report is written as {', '.join(FORMATS)}")
     quarto = _find_quarto(renderer)
-    with TemporaryDirectory(prefix="wor_eval-") as scratch:
-        folder = Path(scratch)
-        environment = code_environment(results, folder)
-        if quarto:
-            html = _by_quarto(qmd, quarto=quarto, folder=folder, environment=environment)
-        else:
-            html = _builtin(qmd, folder=folder, environment=environment)
-    return _publish(html, output)
+    by_quarto = [output for output in outputs if quarto and output.suffix == ".html"]
+    for output in by_quarto:
+        assert quarto is not None
+        with TemporaryDirectory(prefix="wor_eval-") as scratch:
+            folder = Path(scratch)
+            environment = code_environment(results, folder)
+            _publish(_by_quarto(qmd, quarto=quarto, folder=folder, environment=environment), output)
+    rest = [output for output in outputs if output not in by_quarto]
+    if rest:
+        _builtin(qmd, outputs=rest, results=results, session=session)
+    return tuple(outputs)
 
 
 def _find_quarto(renderer: Renderer) -> str | None:
@@ -92,14 +137,18 @@ def _find_quarto(renderer: Renderer) -> str | None:
     return quarto
 
 
-def _builtin(qmd: Path, *, folder: Path, environment: Mapping[str, str]) -> str:
+def _builtin(qmd: Path, *, outputs: Sequence[Path], results: Path | None, session: Session) -> None:
     report = read_qmd(qmd)
     settings = read_settings(qmd.parent, report.front)
-    markdown = run_report(report, folder=folder, environment=environment, echo=settings.echo)
-    try:
-        return to_html(markdown, settings, scratch=folder)
-    except ReportError as error:
-        raise ReportError(f"{qmd.name}: {error.message}", problems=error.problems) from None
+    with TemporaryDirectory(prefix="wor_eval-") as scratch:
+        folder = Path(scratch)
+        markdown = run_report(report, session=session, folder=folder, results=results, echo=settings.echo)
+        for output in outputs:
+            try:
+                content = FORMATS[output.suffix](markdown, settings, scratch=folder)
+            except ReportError as error:
+                raise ReportError(f"{qmd.name}: {error.message}", problems=error.problems) from None
+            _publish(content, output)
 
 
 def _by_quarto(qmd: Path, *, quarto: str, folder: Path, environment: Mapping[str, str]) -> str:
@@ -131,8 +180,23 @@ def _by_quarto(qmd: Path, *, quarto: str, folder: Path, environment: Mapping[str
     return (copy / page).read_text(encoding="utf-8")
 
 
-def _publish(html: str, output: Path) -> Path:
-    """Write a page, whole or not at all, after a check that it stands alone."""
+def _publish(content: str | bytes, output: Path) -> None:
+    """Write a document, whole or not at all; a page after a check that it stands alone."""
+    if isinstance(content, str):
+        publish_page(content, output)
+        return
+    with whole_file(output) as part:
+        part.write_bytes(content)
+
+
+def publish_page(html: str, output: Path) -> Path:
+    """Write a page, whole or not at all, after a check that it fetches nothing when it is viewed.
+
+    Raises
+    ------
+    ReportError
+        The page would fetch something.
+    """
     fetched = outside_resources(html)
     if fetched:
         raise ReportError(f"{output.name} would fetch files when it is viewed", problems=fetched)
@@ -193,74 +257,3 @@ class _Resources(HTMLParser):
         for fetch in ("@import", "url(http", 'url("http', "url('http", "url(//"):
             if fetch in css:
                 self.found.append(f"style: {fetch}")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class IndexPage:
-    """One study on the index: its title, one sentence, and a rendered report for each language.
-
-    Parameters
-    ----------
-    title, summary : str
-        In the language of the index; plain text.
-    files : mapping of {"nl", "en"} to Path
-        The rendered pages.
-    """
-
-    title: str
-    summary: str
-    files: Mapping[Lang, Path]
-
-
-def render_index(
-    pages: Sequence[IndexPage], *, output: Path, reports: Path, title: str, lang: Lang = "nl"
-) -> Path:
-    """Write a self-contained page that links the rendered reports.
-
-    Parameters
-    ----------
-    pages : sequence of IndexPage
-        The reports, in the order in which to list them.
-    output : Path
-        The page to write; links are relative to it.
-    reports : Path
-        Folder whose ``_quarto.yml`` names the template and the style sheet.
-    title : str
-        Title of the page.
-    lang : {"nl", "en"}
-        Language of the page.
-
-    Returns
-    -------
-    Path
-        `output`.
-
-    Raises
-    ------
-    ReportError
-        If a page that is linked does not exist.
-    """
-    missing = [path.name for page in pages for path in page.files.values() if not path.is_file()]
-    if missing:
-        raise ReportError("the index links pages that do not exist", problems=missing)
-    front = {"title": title, "lang": lang, "toc": False, "number-sections": False, "bibliography": []}
-    markdown = "\n\n".join(_index_entry(page, output.parent) for page in pages)
-    with TemporaryDirectory(prefix="wor_eval-") as scratch:
-        html = to_html(markdown, read_settings(reports, front), scratch=Path(scratch))
-    return _publish(html, output)
-
-
-def _index_entry(page: IndexPage, folder: Path) -> str:
-    links = []
-    for lang, path in page.files.items():
-        address = quote(Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix())
-        links.append(f"- [{_LANGUAGES[lang]}]({address}){{lang={lang} hreflang={lang}}}")
-    text = "\n\n".join((f"## {_plain(page.title)}", _plain(page.summary), "\n".join(links)))
-    return f"::::: {{.index-entry}}\n{text}\n:::::"
-
-
-def _plain(text: str) -> str:
-    """Plain text on one line, safe inside Markdown."""
-    return "".join(
-        f"\\{sign}" if sign in r"\`*_{}[]()<>#+-.!|~^$@" else sign for sign in " ".join(text.split())
-    )

@@ -1,23 +1,56 @@
-"""The pages of a run: the reports of each study in both languages, and an index that opens them."""
+"""The documents of a run: the reports of each study in both languages, and an index that opens them."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, Literal
 
 from wor_eval.assets import asset
+from wor_eval.report.index import INDEX_FILES, IndexPage, render_index
+from wor_eval.report.index_words import outcome_lines
 from wor_eval.report.kinds import shown
-from wor_eval.report.render import IndexPage, render_index, render_report
+from wor_eval.report.notebook import Session
+from wor_eval.report.render import render_formats
 from wor_eval.report.results import Results, load_results
 from wor_eval.study import Lang, Study
+
+Format = Literal["html", "pdf", "docx"]
+Progress = Callable[[str], None]
 
 LANGUAGES: tuple[Lang, ...] = ("nl", "en")
 BRIEF: Final = "policy_brief"
 """The report of two pages beside that of an economic evaluation."""
+_TITLE: Final = {
+    "nl": "Welzijn op Recept: wat de evaluatie laat zien",
+    "en": "Welzijn op Recept: what the evaluation shows",
+}
+_BRIEF_TITLE: Final = {
+    "nl": "Beleidssamenvatting: is het zijn geld waard?",
+    "en": "Policy brief: is it worth its money?",
+}
+_BRIEF_QUESTION: Final = {
+    "nl": "De kosten en baten in twee bladzijden, voor wethouders en zorgverzekeraars.",
+    "en": "Costs and benefits in two pages, for aldermen and health insurers.",
+}
+_MOST_WORKERS: Final = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Job:
+    """One report in one language, to be written in several formats."""
+
+    qmd: Path
+    results: Path
+    lang: Lang
+    outputs: tuple[Path, ...]
 
 
 def render_study(
@@ -26,74 +59,97 @@ def render_study(
     results: Path,
     out: Path,
     langs: Sequence[Lang] = LANGUAGES,
-    progress: Callable[[str], None] = lambda step: None,
-) -> dict[Lang, Path]:
+    formats: Sequence[Format] = ("html",),
+    progress: Progress = lambda step: None,
+) -> list[Path]:
     """Render the reports of one study from its saved results.
 
     Parameters
     ----------
     study : str
         Name of the study. Its reports are ``reports/<study>.<lang>.qmd``; a plan of your own has the report of its
-        kind.
+        kind. An economic evaluation has its policy brief beside it.
     results : Path
         Folder with the results of all studies.
     out : Path
-        Folder for the pages.
+        Folder for the documents, ``<study>.<lang>.<format>``.
     langs : sequence of {"nl", "en"}
         Languages.
+    formats : sequence of {"html", "pdf", "docx"}
+        Formats; all of them work without network.
     progress : callable
         Told the name of each report as it starts.
 
     Returns
     -------
-    dict of language to Path
-        The pages.
+    list of Path
+        The documents.
 
     Raises
     ------
     ReportError
         The code of the report fails.
     """
-    found = load_results(study, folder=results)
-    pages: dict[Lang, Path] = {}
-    with _as_report(found, results) as (report, place):
-        for lang in langs:
-            progress(f"report {study}.{lang}")
-            qmd = asset("reports", f"{report}.{lang}.qmd")
-            pages[lang] = render_report(qmd, output=out / f"{study}.{lang}.html", results=place)
-    return pages
+    with ExitStack() as borrowed:
+        jobs = _jobs(study, results=results, out=out, langs=langs, formats=formats, borrowed=borrowed)
+        _carry_out(jobs, progress)
+    return [path for job in jobs for path in job.outputs]
 
 
-_BRIEF_TITLE: Final = "Beleidssamenvatting: is het zijn geld waard?"
-_BRIEF_SUMMARY: Final = "De kosten en baten in twee bladzijden, voor wethouders en zorgverzekeraars."
-
-
-def render_brief(
+def _jobs(
     study: str,
     *,
     results: Path,
     out: Path,
-    progress: Callable[[str], None] = lambda step: None,
-) -> dict[Lang, Path]:
-    """Render the policy brief of an economic evaluation in both languages.
+    langs: Sequence[Lang],
+    formats: Sequence[Format],
+    borrowed: ExitStack,
+) -> list[_Job]:
+    """List the reports of a study, and its brief where it has one."""
+    found = load_results(study, folder=results)
+    report, place = borrowed.enter_context(_as_report(found, results))
+    names = [(report, study)] + ([(BRIEF, f"{study}.brief")] if _has_brief(found) else [])
+    return [
+        _Job(
+            qmd=asset("reports", f"{source}.{lang}.qmd"),
+            results=place,
+            lang=lang,
+            outputs=tuple(out / f"{name}.{lang}.{kind}" for kind in formats),
+        )
+        for source, name in names
+        for lang in langs
+    ]
 
-    Parameters
-    ----------
-    study, results, out, progress
-        As in :func:`render_study`.
 
-    Returns
-    -------
-    dict of language to Path
-        The pages, ``<study>.brief.<lang>.html``.
-    """
-    pages: dict[Lang, Path] = {}
-    with _as_report(load_results(study, folder=results), results) as (_, place):
-        for lang in LANGUAGES:
-            progress(f"report {study}.brief.{lang}")
-            qmd = asset("reports", f"{BRIEF}.{lang}.qmd")
-            pages[lang] = render_report(qmd, output=out / f"{study}.brief.{lang}.html", results=place)
-    return pages
+def _has_brief(found: Results) -> bool:
+    return isinstance(found.plan, Study) and found.plan.economics is not None
+
+
+def _carry_out(jobs: Sequence[_Job], progress: Progress) -> None:
+    """Render reports side by side, one process of code per processor; the first that fails ends it all."""
+    waiting: SimpleQueue[_Job] = SimpleQueue()
+    for job in jobs:
+        waiting.put(job)
+
+    def work() -> None:
+        with Session() as session:
+            while True:
+                try:
+                    job = waiting.get_nowait()
+                except Empty:
+                    return
+                progress(f"report {job.outputs[0].stem}")
+                render_formats(job.qmd, outputs=job.outputs, session=session, results=job.results)
+
+    workers = min(len(jobs), os.cpu_count() or 1, _MOST_WORKERS)
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        running = [pool.submit(work) for _ in range(workers)]
+        try:
+            for worker in running:
+                worker.result()
+        finally:
+            while not waiting.empty():
+                waiting.get_nowait()
 
 
 @contextmanager
@@ -114,7 +170,8 @@ def render_site(
     *,
     results: Path,
     out: Path,
-    progress: Callable[[str], None] = lambda step: None,
+    formats: Sequence[Format] = ("html",),
+    progress: Progress = lambda step: None,
 ) -> Path:
     """Render the reports of several studies and the index that opens them.
 
@@ -122,27 +179,57 @@ def render_site(
     ----------
     studies : sequence of str
         Names of the studies.
-    results, out, progress
+    results, out, formats, progress
         As in :func:`render_study`.
 
     Returns
     -------
     Path
-        The index.
+        The index in Dutch; the English one, ``index.en.html``, stands beside it.
     """
-    entries = []
-    for study in studies:
-        pages = render_study(study, results=results, out=out, progress=progress)
-        found = load_results(study, lang="nl", folder=results)
-        entries.append(
-            IndexPage(title=found.plan.title.nl, summary=shown(found.plan).summary(found), files=pages)
+    with ExitStack() as borrowed:
+        jobs = [
+            job
+            for study in studies
+            for job in _jobs(
+                study, results=results, out=out, langs=LANGUAGES, formats=formats, borrowed=borrowed
+            )
+        ]
+        _carry_out(jobs, progress)
+    for lang in LANGUAGES:
+        pages = [page for study in studies for page in _entries(study, results, jobs, lang)]
+        other = out / INDEX_FILES["en" if lang == "nl" else "nl"]
+        render_index(
+            pages,
+            output=out / INDEX_FILES[lang],
+            reports=asset("reports"),
+            title=_TITLE[lang],
+            lang=lang,
+            other=other,
         )
-        if isinstance(found.plan, Study) and found.plan.economics is not None:
-            brief = render_brief(study, results=results, out=out, progress=progress)
-            entries.append(IndexPage(title=_BRIEF_TITLE, summary=_BRIEF_SUMMARY, files=brief))
-    return render_index(
-        entries,
-        output=out / "index.html",
-        reports=asset("reports"),
-        title="Welzijn op Recept: evaluatie",
+    return out / INDEX_FILES["nl"]
+
+
+def _entries(study: str, results: Path, jobs: Sequence[_Job], lang: Lang) -> list[IndexPage]:
+    """Say for the index what a study found, and where its documents are."""
+    found = load_results(study, lang=lang, folder=results)
+
+    def files(name: str) -> dict[Lang, Sequence[Path]]:
+        return {
+            job.lang: job.outputs for job in jobs if job.outputs[0].name.startswith(f"{name}.{job.lang}.")
+        }
+
+    beside = jobs[0].outputs[0].parent.resolve()
+    figures = results / study
+    entry = IndexPage(
+        title=found.plan.title.in_(lang),
+        question=found.plan.question.in_(lang),
+        summary=shown(found.plan).summary(found),
+        outcomes=outcome_lines(found),
+        files=files(study),
+        figures=figures if beside in figures.resolve().parents else None,
     )
+    if not _has_brief(found):
+        return [entry]
+    brief = IndexPage(title=_BRIEF_TITLE[lang], question=_BRIEF_QUESTION[lang], files=files(f"{study}.brief"))
+    return [entry, brief]

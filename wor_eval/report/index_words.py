@@ -1,0 +1,162 @@
+"""What the index says about a study: its headline per outcome and age band, with the uncertainty in words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from wor_eval.effects.estimate import ALL_BANDS
+from wor_eval.language import number, percent
+from wor_eval.report import words
+from wor_eval.report.results import Results
+from wor_eval.study import Lang, Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COST_METHOD: Final = "bootstrap_t"
+_UNITS: Final = {
+    ("eur_per_person_year", "nl"): "euro",
+    ("eur_per_person_year", "en"): "euros",
+    ("points", "nl"): "punt",
+    ("points", "en"): "points",
+}
+_BESIDE: Final = {
+    (True, "nl"): "erna naast ervoor",
+    (True, "en"): "after beside before",
+    (False, "nl"): "naast vergelijkbare mensen",
+    (False, "en"): "beside comparable persons",
+}
+_PER_YEAR: Final = {"nl": ", per persoon per jaar", "en": ", per person per year"}
+_HIDDEN: Final = {
+    "nl": "niet te publiceren, er staan te weinig personen achter",
+    "en": "cannot be published, too few persons stand behind it",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutcomeLines:
+    """One outcome and a sentence for each age band."""
+
+    label: str
+    lines: tuple[str, ...]
+
+
+def outcome_lines(results: Results) -> tuple[OutcomeLines, ...]:
+    """Say for each outcome what was found, overall and by age band, the uncertainty in words.
+
+    Parameters
+    ----------
+    results : Results
+        Of any study; its language is that of the sentences.
+
+    Returns
+    -------
+    tuple of OutcomeLines
+        The headline outcome first; empty for a study without effects on outcomes.
+
+    Examples
+    --------
+    >>> likely(0.7, (0.6, 0.8), lang="en")
+    '30% lower, and very likely between 20% and 40% lower'
+    >>> likely(2.0, (-1.0, 5.0), lang="en", unit="points")
+    'no clear difference: it may be 1.0 points lower, but also 5.0 points higher'
+    """
+    if not isinstance(results.plan, Study) or results.plan.economics is not None:
+        return ()
+    headline = results.study.headline.outcomes[0]
+    names = [headline, *(o.name for o in results.study.outcomes if o.name != headline)]
+    found = [_outcome(results, name) for name in names]
+    return tuple(lines for lines in found if lines is not None)
+
+
+def _outcome(results: Results, name: str) -> OutcomeLines | None:
+    rows = _rows(results, name)
+    if rows is None or rows.empty:
+        return None
+    bands = [ALL_BANDS, *results.study.cohort.band_names]
+    lines = [
+        _line(row, results.lang) for band in bands for _, row in rows[rows["age_band"] == band].iterrows()
+    ]
+    outcome, lang = results.study.outcome(name), results.lang
+    year = _PER_YEAR[lang] if outcome.unit == "eur_per_person_year" else ""
+    label = f"{outcome.label.in_(lang)}{year}: {_BESIDE[results.study.design is None, lang]}"
+    return OutcomeLines(label=label, lines=tuple(lines))
+
+
+def _rows(results: Results, name: str) -> pd.DataFrame | None:
+    """Give one row per age band: the estimate that the report has at its head."""
+    outcome, alone = results.study.outcome(name), results.study.design is None
+    if outcome.measure == "cost_per_year" and "cost_effects" in results.tables:
+        frame = results.table("cost_effects")
+        frame = frame[(frame["outcome"] == name) & (frame["method"] == _COST_METHOD)]
+        return frame.assign(unit=outcome.unit)
+    if outcome.unit == "points" and "score_effects" in results.tables:
+        frame = results.table("score_effects")
+        frame = frame[
+            (frame["outcome"] == name) & (frame["method"] == ("complete_case" if alone else "ancova"))
+        ]
+        return frame.assign(scale="difference", unit="points")
+    if "effects" not in results.tables:
+        return None
+    frame = results.table("effects")
+    method = words.HEADLINE_METHOD if results.study.design is None else results.study.design.method
+    chosen = (frame["outcome"] == name) & (frame["contrast"] == results.study.headline.contrast)
+    return frame[chosen & (frame["method"] == method) & (frame["scale"] == "ratio")]
+
+
+def _line(row: pd.Series[Any], lang: Lang) -> str:
+    band = "alle leeftijden" if lang == "nl" else "all ages"
+    band = band if row["age_band"] == ALL_BANDS else words.age_words(row["age_band"], lang)
+    if row["suppressed"] or math.isnan(row["conf_low"]):
+        return f"{band[0].upper()}{band[1:]}: {_HIDDEN[lang]}."
+    limits = (float(row["conf_low"]), float(row["conf_high"]))
+    unit = None if row["scale"] == "ratio" else _UNITS.get((row["unit"], lang), "")
+    return f"{band[0].upper()}{band[1:]}: {likely(row['estimate'], limits, lang=lang, unit=unit)}."
+
+
+def likely(estimate: float, limits: tuple[float, float], *, lang: Lang, unit: str | None = None) -> str:
+    """Say an estimate with its 95 % interval in words.
+
+    Parameters
+    ----------
+    estimate : float
+        A ratio or a difference.
+    limits : tuple of float
+        The ends of its interval.
+    lang : {"nl", "en"}
+        Language.
+    unit : str, optional
+        Unit of a difference, in words; without it the estimate is a ratio.
+
+    Returns
+    -------
+    str
+        Part of a sentence.
+    """
+    neutral = 1.0 if unit is None else 0.0
+
+    def size(value: float) -> str:
+        off = abs(value - neutral)
+        if unit is None:
+            return percent(off, lang=lang)
+        return f"{number(off, 0 if off >= 100 else 1, lang=lang)} {unit}".strip()
+
+    low, high = limits
+    if low <= neutral <= high:
+        return _UNCLEAR[lang].format(low=size(low), high=size(high))
+    side = _SIDES[lang][estimate > neutral]
+    near, far = sorted(limits, key=lambda value: abs(value - neutral))
+    return _CLEAR[lang].format(size=size(estimate), near=size(near), far=size(far), side=side)
+
+
+_SIDES: Final = {"nl": ("lager", "hoger"), "en": ("lower", "higher")}
+_UNCLEAR: Final = {
+    "nl": "geen duidelijk verschil: het kan {low} lager zijn, maar ook {high} hoger",
+    "en": "no clear difference: it may be {low} lower, but also {high} higher",
+}
+_CLEAR: Final = {
+    "nl": "{size} {side}, en zeer waarschijnlijk tussen {near} en {far} {side}",
+    "en": "{size} {side}, and very likely between {near} and {far} {side}",
+}
