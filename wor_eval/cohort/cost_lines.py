@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wor_eval.cohort.price_index import consumer_prices, price_factors
 from wor_eval.data.dictionary import read_dictionary
@@ -251,15 +251,35 @@ def _lines(costs: ir.Table) -> ir.Table:
 
 
 def _matched(lines: ir.Table) -> ir.Table:
-    """Give every credit line with the days of an earlier line of the same amount, and of any amount."""
-    credit = lines.filter(lines.amount < 0).mutate(cents=lambda t: (-100 * t.amount).round().cast("int64"))
-    charge = lines.filter(lines.amount >= 0).mutate(cents=lambda t: (100 * t.amount).round().cast("int64"))
+    """Give every credit line with the days of an earlier line of the same amount, and of any amount.
+
+    Only windows, joins and sums, so that every engine can do it: not all of them join on the latest earlier row.
+    """
+    import ibis
+
+    lines = lines.mutate(
+        cents=(100 * lines.amount).abs().round().cast("int64"), is_credit=ibis.ifelse(lines.amount < 0, 1, 0)
+    )
+    credit = lines.filter(lines.is_credit == 1)
+    charge = lines.filter(lines.is_credit == 0).semi_join(credit, list(_KEY))
     equal = charge.group_by(*_KEY, "cents", equal_from=charge.from_on).aggregate(equal_to=charge.to_on.max())
     anyhow = charge.group_by(*_KEY, any_from=charge.from_on).aggregate(any_to=charge.to_on.max())
-    once = credit.asof_join(equal, credit.from_on >= equal.equal_from, [*_KEY, "cents"])
-    once = once.select(*credit.columns, "equal_from", "equal_to")
-    twice = once.asof_join(anyhow, once.from_on >= anyhow.any_from, list(_KEY))
-    return twice.select(*once.columns, "any_from", "any_to")
+    both = charge.union(credit.select(*charge.columns))
+    day = ibis.ifelse(both.is_credit == 0, both.from_on, ibis.null("date"))
+    found = both.mutate(
+        equal_from=day.max().over(_until_now(*_KEY, "cents")), any_from=day.max().over(_until_now(*_KEY))
+    )
+    found = found.filter(found.is_credit == 1)
+    once = found.left_join(equal, [*_KEY, "cents", "equal_from"]).select(*found.columns, "equal_to")
+    twice = once.left_join(anyhow, [*_KEY, "any_from"]).select(*once.columns, "any_to")
+    return twice.drop("is_credit", "cents")
+
+
+def _until_now(*key: str) -> Any:
+    """Give the window of all lines of a key up to and including a line; of one day, credits come last."""
+    import ibis
+
+    return ibis.window(group_by=list(key), order_by=["from_on", "is_credit"], rows=(None, 0))
 
 
 def _broken(lines: pd.DataFrame) -> Iterator[str]:

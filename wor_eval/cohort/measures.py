@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from wor_eval.data.read import StudyData
 
 
-def dated_events(data: StudyData, outcome: Outcome) -> ir.Table:
+def dated_events(data: StudyData, outcome: Outcome, *, persons: ir.Table | None = None) -> ir.Table:
     """Give the dated events of an outcome: ``person_id, event_on, amount``.
 
     Contacts count as many as the row stands for; costs are in EUR at the price year of the plan, credits netted, on
-    the first day of the line.
+    the first day of the line. With ``persons`` (``person_id``) the costs of others are not looked at.
 
     Raises
     ------
@@ -34,11 +34,15 @@ def dated_events(data: StudyData, outcome: Outcome) -> ir.Table:
         The table of the outcome is not among the data.
     """
     if outcome.table == "costs":
-        lines = priced_costs(_table(data, outcome), price_year=outcome.price_year or 0)
+        # Credits net within person, payer and category: choosing first leaves every sum as it is.
+        lines = _table(data, outcome)
         if outcome.payers:
             lines = lines.filter(lines.payer.isin(outcome.payers))
         if outcome.categories:
             lines = lines.filter(lines.category.isin(outcome.categories))
+        if persons is not None:
+            lines = lines.semi_join(persons, "person_id")
+        lines = priced_costs(lines, price_year=outcome.price_year or 0)
         return lines.select("person_id", event_on=lines.from_on, amount=lines.amount)
     contacts = _contacts(data, outcome)
     return contacts.filter(contacts.recall_days.isnull()).drop("recall_days")

@@ -115,7 +115,7 @@ def _measure(
     if outcome.exposure == "recall":
         counts = recall_counts(recalled_contacts(data, outcome), joined, windows)
         return outcome_frame(counts.drop("observed_days"), counts.drop("value"), outcome=outcome.name)
-    values = count_events(dated_events(data, outcome), joined, windows)
+    values = count_events(dated_events(data, outcome, persons=joined), joined, windows)
     periods = observation_periods(data, observed)
     days = observed_days(known_periods(data, periods, outcome), joined, windows)
     return outcome_frame(values, days, outcome=outcome.name)

@@ -165,6 +165,8 @@ def observation_periods(data: StudyData, observed: tuple[date, date]) -> ir.Tabl
 def unit_table(units: pd.DataFrame) -> ir.Table:
     """Give ``unit, person_id, index_on, last_on`` as a table that the engine can join."""
     import ibis
+    import pyarrow as pa
 
-    table = ibis.memtable(units[["unit", "person_id", "index_on", "last_on"]])
-    return table.mutate(index_on=table.index_on.date(), last_on=table.last_on.date())
+    columns = ["unit", "person_id", "index_on", "last_on"]
+    types = pa.schema(zip(columns, (pa.int64(), pa.string(), pa.date32(), pa.date32()), strict=True))
+    return ibis.memtable(pa.Table.from_pandas(units[columns], schema=types, preserve_index=False, safe=False))

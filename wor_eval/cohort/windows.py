@@ -25,13 +25,26 @@ def window_table(windows: Mapping[str, Days]) -> ir.Table:
     return ibis.memtable(pd.DataFrame(rows, columns=["window", "first_day", "last_day"]))
 
 
-def count_events(events: ir.Table, units: ir.Table, windows: Mapping[str, Days]) -> ir.Table:
-    """Sum dated events in each window of each unit.
+def window_days(windows: Mapping[str, Days]) -> ir.Table:
+    """Give every day of every window as a table: ``window, day``.
+
+    A join on equal days costs an engine as much as a look-up; a join on days between two limits costs it a
+    comparison with every window.
+    """
+    import ibis
+    import pandas as pd
+
+    rows = [(name, day) for name, (first, last) in windows.items() for day in range(first, last + 1)]
+    return ibis.memtable(pd.DataFrame(rows, columns=["window", "day"]))
+
+
+def sum_events(events: ir.Table, units: ir.Table, windows: Mapping[str, Days]) -> ir.Table:
+    """Sum what dated events carry in each window of each unit, in one pass over the events.
 
     Parameters
     ----------
     events : ibis table
-        ``person_id, event_on, amount``: one row per event.
+        ``person_id, event_on`` and the amounts to sum: one row per event.
     units : ibis table
         ``unit, person_id, index_on, last_on``: events after ``last_on`` are not counted.
     windows : mapping of str to (int, int)
@@ -40,13 +53,43 @@ def count_events(events: ir.Table, units: ir.Table, windows: Mapping[str, Days])
     Returns
     -------
     ibis table
+        ``unit, window`` and the sums, by the names of the amounts; a window without events has no row.
+
+    Examples
+    --------
+    >>> import ibis
+    >>> import pandas as pd
+    >>> seen = pd.DataFrame({"person_id": "a", "event_on": ["2022-01-01", "2022-03-01"], "n": 1, "eur": [9.5, 20.0]})
+    >>> unit = pd.DataFrame({"unit": [0], "person_id": "a", "index_on": "2022-02-01", "last_on": "2022-12-31"})
+    >>> dates = {"index_on": "date", "last_on": "date"}
+    >>> units, events = ibis.memtable(unit).cast(dates), ibis.memtable(seen).cast({"event_on": "date"})
+    >>> sums = sum_events(events, units, {"before": (-365, -1), "after": (0, 365)})
+    >>> sums.order_by("window").to_pandas().to_dict("records")
+    [{'unit': 0, 'window': 'after', 'n': 1, 'eur': 20.0}, {'unit': 0, 'window': 'before', 'n': 1, 'eur': 9.5}]
+    """
+    amounts = [name for name in events.columns if name not in ("person_id", "event_on")]
+    dated = events.inner_join(units, "person_id").filter(lambda t: t.event_on <= t.last_on)
+    days = dated.select("unit", *amounts, day=dated.event_on.delta(dated.index_on, unit="day"))
+    within = days.inner_join(window_days(windows), "day")
+    return within.group_by("unit", "window").aggregate(**{name: within[name].sum() for name in amounts})
+
+
+def count_events(events: ir.Table, units: ir.Table, windows: Mapping[str, Days]) -> ir.Table:
+    """Sum the one amount of dated events in each window of each unit.
+
+    Parameters
+    ----------
+    events : ibis table
+        ``person_id, event_on, amount``: one row per event.
+    units, windows
+        As in :func:`sum_events`.
+
+    Returns
+    -------
+    ibis table
         ``unit, window, value``; a window without events has no row.
     """
-    spans = window_table(windows)
-    dated = events.inner_join(units, "person_id").filter(lambda t: t.event_on <= t.last_on)
-    days = dated.mutate(day=dated.event_on.delta(dated.index_on, unit="day")).select("unit", "day", "amount")
-    within = days.inner_join(spans, [days.day >= spans.first_day, days.day <= spans.last_day])
-    return within.group_by("unit", "window").aggregate(value=within.amount.sum())
+    return sum_events(events.select("person_id", "event_on", value="amount"), units, windows)
 
 
 def observed_days(periods: ir.Table, units: ir.Table, windows: Mapping[str, Days]) -> ir.Table:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from wor_eval.assets import asset
@@ -117,7 +118,15 @@ def read_dictionary(folder: Path | None = None) -> Dictionary:
     >>> read_dictionary().tables["registrations"].primary_key
     ('person_id', 'practice_id', 'start_on')
     """
-    folder = asset("data_dictionary") if folder is None else Path(folder)
+    return _shipped() if folder is None else _read(Path(folder))
+
+
+@cache  # it does not change while a program runs, and parsing it takes half a second
+def _shipped() -> Dictionary:
+    return _read(asset("data_dictionary"))
+
+
+def _read(folder: Path) -> Dictionary:
     tables, problems = parse_dictionary(folder)
     if problems:
         raise DataError("the data dictionary cannot be used", problems=problems)
