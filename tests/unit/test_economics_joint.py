@@ -124,11 +124,37 @@ def test_imputations_are_pooled_as_mice_does(shared: Path):
     # The same closed formulas.
     np.testing.assert_allclose(found.estimate, [pooled["qbar"], -pooled["qbar"]], rtol=1e-12)
     np.testing.assert_allclose(np.diag(found.covariance), pooled["t"], rtol=1e-12)
-    np.testing.assert_allclose(found.df, pooled["df_barnard_rubin"], rtol=1e-12)
+    # df: the variance is a sum of two estimates, one known with the df of complete data and one with m - 1.
+    share = (1 + 1 / len(pooled["Q"])) * pooled["b"] / pooled["t"]
+    complete = pooled["n"] - pooled["k"]
+    df = 1 / ((1 - share) ** 2 / complete + share**2 / (len(pooled["Q"]) - 1))
+    np.testing.assert_allclose(found.freedom(np.eye(2)), df, rtol=1e-12)
     endless = pool_imputations(
         [fit_of(q, q, spread=[[u, 0], [0, u]]) for q, u in zip(pooled["Q"], pooled["U"], strict=True)]
     )
-    np.testing.assert_allclose(endless.df, pooled["df_rubin_inf"], rtol=1e-12)
+    np.testing.assert_allclose(endless.freedom(np.eye(2)), pooled["df_rubin_inf"], rtol=1e-12)
+
+
+def test_draws_with_missing_answers_have_the_net_benefit_of_their_interval():
+    rng = np.random.default_rng(3)
+    fits = [
+        fit_of(500, 0.02 + 0.02 * rng.normal(), spread=[[250_000, -0.5], [-0.5, 1e-4]], df=14)
+        for _ in range(40)
+    ]
+    fit = pool_imputations(fits)
+    draws = t_draws(fit, replicates=200_000, seed=4).draws
+    grid = [0.0, 20_000.0, 80_000.0]
+    found = net_benefit(fit, grid)
+    for k, limits in enumerate(zip(found.limits.conf_low, found.limits.conf_high, strict=True)):
+        benefit = grid[k] * draws[:, 1] - draws[:, 0]
+        # A sum of two t distributions is nearly the t with Satterthwaite's df: ends within 2 % of the width.
+        np.testing.assert_allclose(
+            np.quantile(benefit, [0.025, 0.975]), limits, atol=0.02 * (limits[1] - limits[0])
+        )
+        assert (benefit > 0).mean() == pytest.approx(found.probability[k], abs=0.005)
+    # What is missing concerns the effect alone, so it counts more the more an effect is worth.
+    assert fit.missing is not None
+    np.testing.assert_allclose(fit.freedom(np.array([[1.0, 0.0]])), 14, rtol=1e-12)
 
 
 def test_bootstrap_draws_matched_sets_whole(trial):

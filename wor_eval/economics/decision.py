@@ -194,7 +194,7 @@ def fieller_interval(fit: JointDifference, *, level: float = 0.95) -> RatioInter
 
     if not 0 < level < 1:
         raise EstimationError("level: a number between 0 and 1 is needed")
-    square = float(stdtrit(fit.df.min(), 0.5 + level / 2)) ** 2
+    square = float(stdtrit(fit.freedom(np.eye(2)).min(), 0.5 + level / 2)) ** 2
     cost, effect = fit.estimate
     leading = effect**2 - square * fit.covariance[1, 1]
     if leading <= 0:
@@ -266,7 +266,8 @@ def net_benefit(fit: JointDifference, thresholds: ArrayLike, *, level: float = 0
     """Give the incremental net benefit at each threshold, with its interval.
 
     ``k effect - cost`` with variance ``k^2 V_ee - 2 k V_ec + V_cc`` (Stinnett and Mullahy 1998,
-    doi:10.1177/0272989X98018002S09), and the t interval with the smaller df of cost and effect.
+    doi:10.1177/0272989X98018002S09), and the t interval with the df of that combination
+    (:meth:`wor_eval.economics.joint.JointDifference.freedom`).
 
     Parameters
     ----------
@@ -299,7 +300,7 @@ def net_benefit(fit: JointDifference, thresholds: ArrayLike, *, level: float = 0
     grid = threshold_grid(thresholds)
     slopes = np.column_stack([-np.ones(grid.size), grid])
     variance = ((slopes @ fit.covariance) * slopes).sum(axis=1)
-    df = fit.df.min()
+    df = fit.freedom(slopes)
     limits = t_intervals(slopes @ fit.estimate, np.sqrt(np.maximum(variance, 0)), df=df, level=level)
     probability = np.asarray(stdtr(df, limits.estimate / limits.std_error), dtype=float)
     return NetBenefit(thresholds=grid, limits=limits, probability=probability)

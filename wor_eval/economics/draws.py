@@ -3,7 +3,7 @@
 Resampling makes no assumption about the shape of the distribution, but with few clusters its draws lie too
 close together (Flynn and Peters 2004, doi:10.1186/1472-6963-4-33) and acceptability looks more certain than it
 is: with 20 practices and a true net benefit of zero it lies outside 2.5-97.5 % in 7-10 % of studies instead of
-5 % (``benchmarks/economics_recovery.py``). With fewer than about 40 practices use :func:`t_draws`: there the
+5 % (``docs/economics_recovery.md``). With fewer than about 40 practices use :func:`t_draws`: there the
 share of draws with a positive net benefit is the one-sided p-value of its t interval.
 """
 
@@ -146,7 +146,8 @@ def t_draws(fit: JointDifference, *, replicates: int, seed: int) -> JointDraws:
     """Draw incremental cost and effect from the bivariate t distribution of a fit.
 
     ``estimate + L z sqrt(df / chi2)`` with ``L L'`` the covariance and the smaller df of the two. At every
-    threshold the draws of the net benefit have the t distribution of its interval.
+    threshold the draws of the net benefit have the t distribution of its interval. Where answers are missing the
+    draws are the sum of two such parts: that of complete data, and that of the imputations with its own df.
 
     Parameters
     ----------
@@ -173,18 +174,15 @@ def t_draws(fit: JointDifference, *, replicates: int, seed: int) -> JointDraws:
     """
     if replicates < 1:
         raise EstimationError("replicates: at least 1 is needed")
-    size = fit.std_error
-    try:
-        root = np.linalg.cholesky(fit.covariance / np.outer(size, size)) * size[:, None]
-    except np.linalg.LinAlgError:
-        raise EstimationError(
-            "cost and effect are perfectly correlated: no joint draws can be made"
-        ) from None
     rng = np.random.default_rng(seed)
-    noise = rng.standard_normal((replicates, 2)) @ root.T
-    df = float(fit.df.min())
-    if np.isfinite(df):
-        noise *= np.sqrt(df / rng.chisquare(df, replicates))[:, None]
+    added = None if fit.missing is None else fit.missing.covariance
+    complete = fit.covariance if added is None else fit.covariance - added
+    size = np.sqrt(np.diag(complete))
+    if not np.isfinite(size).all() or abs(complete[0, 1]) >= (1 - 1e-12) * size[0] * size[1]:
+        raise EstimationError("cost and effect are perfectly correlated: no joint draws can be made")
+    noise = _t_noise(rng, complete, float(fit.df.min()), replicates)
+    if fit.missing is not None:
+        noise += _t_noise(rng, fit.missing.covariance, fit.missing.df, replicates)
     return JointDraws(
         estimate=fit.estimate,
         draws=fit.estimate + noise,
@@ -193,6 +191,18 @@ def t_draws(fit: JointDifference, *, replicates: int, seed: int) -> JointDraws:
         n_comparison=fit.n_comparison,
         n_clusters=fit.n_clusters,
     )
+
+
+def _t_noise(rng: np.random.Generator, covariance: Floats, df: float, replicates: int) -> Floats:
+    """Draw a bivariate t around zero, shape (R, 2); the covariance may be singular."""
+    size = np.sqrt(np.diag(covariance))
+    unit = np.where(size > 0, size, 1.0)
+    values, vectors = np.linalg.eigh(covariance / np.outer(unit, unit))
+    root = unit[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))
+    noise = rng.standard_normal((replicates, 2)) @ root.T
+    if np.isfinite(df):
+        noise *= np.sqrt(df / rng.chisquare(df, replicates))[:, None]
+    return np.asarray(noise)
 
 
 def model_draws(cost: ArrayLike, effect: ArrayLike) -> StrategyDraws:

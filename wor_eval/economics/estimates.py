@@ -7,7 +7,7 @@ the costs of the payers add up to those of a perspective, and the budget of the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, get_args
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from wor_eval.economics.checked import Floats, Persons, persons
 from wor_eval.economics.costs import TRAJECTORY, UNPAID, Perspective, TrajectoryCosts, perspective_cost
 from wor_eval.economics.evaluated import Evaluated
-from wor_eval.economics.joint import JointDifference
+from wor_eval.economics.joint import JointDifference, Missing
 from wor_eval.effects.estimate import ALL_BANDS
 from wor_eval.errors import EstimationError
 
@@ -37,9 +37,13 @@ class Stacked:
     bands : tuple of str, length B
         Age bands, and ``all``.
     estimate, df : ndarray, shape (E, B)
-        Referred minus comparison, and degrees of freedom.
+        Referred minus comparison, and degrees of freedom where no answer is missing.
     covariance : ndarray, shape (E, B, E, B)
         Covariance of all of them.
+    missing : ndarray, shape (E, B, E, B), optional
+        The part of it that is due to missing answers.
+    n_imputations : int
+        Number of imputations; 0 where nothing is missing.
     n_referred, n_comparison : tuple of int, length B
         Persons behind a band.
     n_clusters : int
@@ -57,19 +61,22 @@ class Stacked:
     n_comparison: tuple[int, ...]
     n_clusters: int
     method: str
+    missing: Floats | None = None
+    n_imputations: int = 0
 
     def joint(self, equation: str, band: str) -> JointDifference:
         """Give one cost beside the effect, in one age band."""
         at, b = [self.equations.index(equation), len(self.equations) - 1], self.bands.index(band)
-        covariance = self.covariance[at][:, b][:, at, b]
+        added = None if self.missing is None else self.missing[at][:, b][:, at, b]
         return JointDifference(
             estimate=self.estimate[at, b],
-            covariance=covariance,
+            covariance=self.covariance[at][:, b][:, at, b],
             df=self.df[at, b],
             method=self.method,
             n_referred=self.n_referred[b],
             n_comparison=self.n_comparison[b],
             n_clusters=self.n_clusters,
+            missing=None if added is None else Missing(covariance=added, df=self.n_imputations - 1.0),
         )
 
 
@@ -258,32 +265,26 @@ def band_contrasts(people: Evaluated, bands: tuple[str, ...]) -> Floats:
 
 
 def pooled(fits: list[Stacked]) -> Stacked:
-    """Pool the fits of imputed data sets by Rubin's rules, with Barnard and Rubin's df.
+    """Pool the fits of imputed data sets by Rubin's rules, all equations and bands together.
 
     Raises
     ------
     EstimationError
         Fewer than two fits.
     """
-    from wor_eval.effects.rubin import pool
-
-    first, shape = fits[0], fits[0].estimate.shape
+    if len(fits) < 2:
+        raise EstimationError(f"{len(fits)} fit: two or more imputations are needed")
+    shape = fits[0].covariance.shape
     estimates = np.stack([fit.estimate.ravel() for fit in fits])
-    covariances = np.stack([fit.covariance.reshape(estimates.shape[1], -1) for fit in fits])
-    between = (1 + 1 / len(fits)) * np.cov(estimates, rowvar=False)
-    complete = np.mean([fit.df.ravel() for fit in fits], axis=0)
-    variances = [np.diag(covariance) for covariance in covariances]
-    each = pool(estimates, variances, df_complete=complete)
-    return Stacked(
-        equations=first.equations,
-        bands=first.bands,
-        estimate=estimates.mean(axis=0).reshape(shape),
-        df=each.df.reshape(shape),
-        covariance=(covariances.mean(axis=0) + between).reshape(*shape, *shape),
-        n_referred=first.n_referred,
-        n_comparison=first.n_comparison,
-        n_clusters=first.n_clusters,
-        method=f"{first.method}, {len(fits)} imputations",
+    between = ((1 + 1 / len(fits)) * np.cov(estimates, rowvar=False)).reshape(shape)
+    return replace(
+        fits[0],
+        estimate=estimates.mean(axis=0).reshape(shape[:2]),
+        df=np.mean([fit.df for fit in fits], axis=0),
+        covariance=np.mean([fit.covariance for fit in fits], axis=0) + between,
+        method=f"{fits[0].method}, {len(fits)} imputations",
+        missing=between,
+        n_imputations=len(fits),
     )
 
 

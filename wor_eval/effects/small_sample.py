@@ -138,12 +138,12 @@ def cr2_linear(
     """
     columns, (outcome, weight), names, contrast = _checked(X, (y, weights), clusters, contrasts)
     root = np.sqrt(weight)
-    solved = np.linalg.lstsq(columns * root[:, None], outcome * root, rcond=None)[0]
-    coefficients = np.asarray(solved, dtype=float)
+    basis, triangle = _orthogonal(columns * root[:, None])
+    coefficients = np.asarray(np.linalg.solve(triangle, basis.T @ (outcome * root)), dtype=float)
     residuals = outcome - columns @ coefficients
     if np.linalg.norm(residuals) <= _RANK_TOLERANCE * np.linalg.norm(outcome):
         raise EstimationError("the outcome is explained without error: no standard error can be given")
-    return _cr2(_sorted_rows(columns, residuals, weight, names), coefficients, contrast, level)
+    return _cr2(_sorted_rows(columns, residuals, weight, names), triangle, (coefficients, contrast), level)
 
 
 def cr2_log_link(
@@ -226,8 +226,10 @@ def cr2_log_link(
         raise EstimationError(f"{negative} outcomes are negative: a log link cannot hold them")
     mean = np.exp(columns @ beta + known)
     scale = np.sqrt(_working_variance(mean, family, alpha))
-    rows = _sorted_rows(columns * (mean / scale)[:, None], (outcome - mean) / scale, weight, names)
-    return _cr2(rows, beta, contrast, level)
+    working = columns * (mean / scale)[:, None]
+    _, triangle = _orthogonal(working * np.sqrt(weight)[:, None])
+    rows = _sorted_rows(working, (outcome - mean) / scale, weight, names)
+    return _cr2(rows, triangle, (beta, contrast), level)
 
 
 def _working_variance(mean: _Floats, family: Family, alpha: float) -> _Floats:
@@ -276,11 +278,11 @@ def _sorted_rows(columns: _Floats, residuals: _Floats, weights: _Floats, names: 
     return _Rows(columns=columns[order], residuals=residuals[order], weights=weights[order], starts=starts)
 
 
-def _cr2(rows: _Rows, coefficients: _Floats, contrasts: _Floats, level: float) -> ClusterRobust:
-    """Turn scaled rows into contrasts with their CR2 errors."""
+def _cr2(rows: _Rows, triangle: _Floats, wanted: tuple[_Floats, _Floats], level: float) -> ClusterRobust:
+    """Turn scaled rows, and coefficients with contrasts of them, into contrasts with their CR2 errors."""
     if not 0 < level < 1:
         raise EstimationError("level: a number between 0 and 1 is needed")
-    triangle = _triangle(rows)
+    coefficients, contrasts = wanted
     basis = np.asarray(np.linalg.solve(triangle.T, rows.columns.T).T, dtype=float)
     directions = np.asarray(np.linalg.solve(triangle.T, contrasts.T).T, dtype=float)
     squares: _Floats = (basis * rows.weights[:, None] ** 2).T @ basis
@@ -301,13 +303,14 @@ def _cr2(rows: _Rows, coefficients: _Floats, contrasts: _Floats, level: float) -
     return _with_limits(contrasts @ coefficients, scores, df, level=level)
 
 
-def _triangle(rows: _Rows) -> _Floats:
-    """Give R of the weighted QR: the columns times its inverse are orthonormal under the weights."""
-    weighted = rows.columns * np.sqrt(rows.weights)[:, None]
+def _orthogonal(weighted: _Floats) -> tuple[_Floats, _Floats]:
+    """Give Q and R of the weighted columns: the columns times the inverse of R are orthonormal under the weights."""
     sizes = np.sqrt((weighted**2).sum(axis=0))
-    if not sizes.all() or np.linalg.matrix_rank(weighted / sizes, tol=1e-9) < sizes.size:
+    basis, triangle = np.linalg.qr(weighted)
+    # R has the singular values of the columns, and is small.
+    if not sizes.all() or np.linalg.matrix_rank(triangle / sizes, tol=1e-9) < sizes.size:
         raise EstimationError("the columns of X depend on each other: leave the redundant ones out")
-    return np.asarray(np.linalg.qr(weighted, mode="r"), dtype=float)
+    return np.asarray(basis, dtype=float), np.asarray(triangle, dtype=float)
 
 
 def _adjusted(basis: _Floats, rows: _Rows, squares: _Floats) -> _Clusters:
