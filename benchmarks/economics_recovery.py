@@ -131,7 +131,7 @@ def _page(table: pd.DataFrame, repeats: int) -> str:
     lines += [
         "",
         f"Over all lines the intervals of the package (CR2, t) hold {100 * first['coverage'].mean():.1f} %; the "
-        f"probability is uniform by Kolmogorov and Smirnov at p above 0.05 in {int((first['uniform_p'] > 0.05).sum())} of "
+        f"probability is uniform (Kolmogorov-Smirnov, p above 0.05) in {int((first['uniform_p'] > 0.05).sum())} of "
         f"{len(first)} lines.",
     ]
     return "\n".join(lines)

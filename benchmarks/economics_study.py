@@ -7,8 +7,8 @@ own regressions, imputations and Rubin's rules. Windows are whole months, which 
 truth is zero for every payer, and what the trajectory costs for all of them together.
 
 The effect is measured twice. ``drawn`` differs by nothing: whoever answered gets a score drawn alike in both arms, with
-practices that differ. ``answered`` are the simulated questionnaires, in which the referred start from a dip that wears off
-in some months: what an adjustment for the score at the start leaves of it is bias.
+practices that differ. ``answered`` are the simulated questionnaires, in which the referred start from a dip that wears
+off in some months: what an adjustment for the score at the start leaves of it is bias.
 """
 
 import os
