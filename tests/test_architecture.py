@@ -16,14 +16,15 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "wor_eval"
 STAGES = ("data", "cohort", "design", "effects", "economics", "report")
-PLAN = frozenset({"study", "economics_plan", "plan_parts"})
+PLAN = frozenset({"study", "economics_plan", "gates_plan", "plan_parts"})
 EVERYTHING = frozenset({*STAGES, *PLAN, "errors", "language", "whole", "assets", "run", "demo", "wor_eval"})
 TOP_LEVEL = {
     "errors": frozenset[str](),
     "assets": frozenset[str](),
     "plan_parts": frozenset[str](),
     "economics_plan": frozenset({"plan_parts"}),
-    "study": frozenset({"errors", "economics_plan", "plan_parts"}),
+    "gates_plan": frozenset({"plan_parts"}),
+    "study": frozenset({"errors", "economics_plan", "gates_plan", "plan_parts"}),
     "whole": frozenset({"errors"}),
     "language": frozenset({"errors", "study"}),
     "run": EVERYTHING - {"run", "demo"},

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from wor_eval.report import economics_tables as economics_tables
     from wor_eval.report import economics_words as economics_words
     from wor_eval.report import figures as figures
+    from wor_eval.report import gate_words as gate_words
     from wor_eval.report import matched_figures as matched_figures
     from wor_eval.report import matched_tables as matched_tables
     from wor_eval.report import matched_words as matched_words
@@ -83,6 +84,7 @@ _MODULES = {
         "tables",
         "figures",
         "words",
+        "gate_words",
         "matched_tables",
         "matched_figures",
         "matched_words",

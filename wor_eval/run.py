@@ -164,6 +164,7 @@ def before_after_tables(
     from wor_eval.effects.before_after import band_interaction, before_after_effects
     from wor_eval.effects.change import change_table, composition_table, concentration_table
     from wor_eval.effects.describe import describe_cohort
+    from wor_eval.effects.gates import before_after_gates
     from wor_eval.effects.no_effect import no_effect_table
 
     makers: dict[str, Callable[[str], pd.DataFrame]] = {
@@ -178,8 +179,9 @@ def before_after_tables(
     contacts = _together(makers, study, measures=("rate_per_year",))
     progress("costs, scores and times to an event")
     described = describe_cohort(cohort, study)
+    judged = {"gates": before_after_gates(cohort, study)} if study.gates.declared else {}
     others = _other_tables(data, cohort, study, described["monthly"])
-    return {**described, **contacts, **others}
+    return {**described, **judged, **contacts, **others}
 
 
 def matched_tables(
@@ -245,9 +247,22 @@ def matched_tables(
     described["monthly"] = monthly(matched.cohort, study, weight=matched.weight)
     progress("designs side by side and checks")
     checked = {name: make() for name, make in for_headline.items()}
+    judged = _judged(matched, study, history=headline, tables=checked)
     progress("costs, scores and times to an event")
     others = _other_tables(data, matched, study, described["monthly"])
-    return {**described, **_together(makers, study), **checked, **others}
+    return {**described, **judged, **_together(makers, study), **checked, **others}
+
+
+def _judged(
+    matched: MatchedCohort, study: Study, *, history: str, tables: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Judge the gates that the plan declares, if any."""
+    from wor_eval.effects.gates import matched_gates
+
+    if not study.gates.declared:
+        return {}
+    balance, robustness = tables["balance"], tables.get("robustness")
+    return {"gates": matched_gates(matched, study, history=history, balance=balance, robustness=robustness)}
 
 
 def _other_tables(
@@ -280,7 +295,7 @@ def economic_tables(
     Returns
     -------
     dict of str to DataFrame
-        ``attrition, characteristics, design, balance, effects`` and those of
+        ``attrition, characteristics, design, balance, gates, effects`` and those of
         :func:`wor_eval.economics.study.economic_tables`.
     """
     from wor_eval.design import diagnostics
@@ -295,12 +310,14 @@ def economic_tables(
     makers: dict[str, Callable[[str], pd.DataFrame]] = {
         "effects": lambda name: matched_effects(matched, study, outcome=name).to_frame(),
     }
+    balance = diagnostics.balance(matched, study, outcome=history)
     progress("costs and effects")
     return {
         "attrition": cohort.attrition,
         "characteristics": characteristics(cohort, study),
         "design": diagnostics.design_numbers(matched, study, outcome=history),
-        "balance": diagnostics.balance(matched, study, outcome=history),
+        "balance": balance,
+        **_judged(matched, study, history=history, tables={"balance": balance}),
         **_together(makers, study),
         **evaluate(data, matched, study),
     }

@@ -15,11 +15,12 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from wor_eval.economics_plan import Economics
 from wor_eval.errors import StudyError
+from wor_eval.gates_plan import Gates
 from wor_eval.plan_parts import Assumption, Days, Disclosure, Lang, StudyPlan, Text
 from wor_eval.plan_parts import Plan as _Plan
 
 __all__ = [
-    "PLANS", "Assumption", "CohortPlan", "Days", "Design", "Disclosure", "Economics", "EffectPlan", "Lang", "Outcome",
+    "PLANS", "Assumption", "CohortPlan", "Days", "Design", "Disclosure", "Economics", "EffectPlan", "Gates", "Lang", "Outcome",
     "Rule", "Study", "StudyPlan", "Text", "Windows", "read_study", "study_plan",
 ]  # fmt: skip
 
@@ -221,6 +222,7 @@ class Study(StudyPlan):
     effects: Annotated[tuple[EffectPlan, ...], Field(min_length=1)]
     negative_control: str | None = None
     economics: Economics | None = None
+    gates: Gates = Gates()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -245,7 +247,8 @@ class Study(StudyPlan):
         contrasts = {effect.contrast for effect in self.effects}
         if self.design is None:
             unmatched = contrasts - {"before_after"}
-            return [f"contrast {name} needs a [design]" for name in sorted(unmatched)]
+            problems = [f"contrast {name} needs a [design]" for name in sorted(unmatched)]
+            return problems + self.gates.problems(has_design=False)
         needs = {
             "cohort.entries must be 1 or more: a design needs comparison persons": self.cohort.entries > 0,
             "windows.placebo is needed for the placebo contrast": self.windows.placebo is not None,

@@ -29,6 +29,7 @@ TABLES = {
     "composition": {},
     "regression_to_mean": {},
     "windows": {},
+    "gates": {},
     "provenance": {},
 }
 FIGURES = ("flow", "forest", "course", "regression_to_mean")
@@ -115,7 +116,9 @@ def test_hidden_rows_show_crosses_and_no_numbers(name, all_hidden):
         return
     header, _, *rows = shown(name, all_hidden)
     described = {
-        label["en"] for field, label in describe_table(name).labels.items() if field == "extreme_share"
+        label["en"]
+        for field, label in describe_table(name).labels.items()
+        if field in ("extreme_share", "limit")
     }
     for row in rows:
         numeric = [cell for head, cell in zip(header[1:], row[1:], strict=True) if head not in described]

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from wor_eval.language import listing, number
 from wor_eval.report.economics_tables import plan, scenario_names
 from wor_eval.report.economics_words import HIDDEN, chance, difference, direction, payer_rows, row_of, worth
+from wor_eval.report.gate_words import failed, unless_struck, why
+from wor_eval.report.prose import Prose
 from wor_eval.report.results import Results
-from wor_eval.report.words import Prose, age_words
+from wor_eval.report.words import age_words
 from wor_eval.study import Lang
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ def answer(results: Results) -> Prose:
     lang, row = results.lang, worth(results, "all")
     if row is None:
         return Prose(HIDDEN[lang])
+    if reason := why(results):
+        return Prose(f"**{_NO_ANSWER[lang]}** {reason}")
     side = direction(row)
     if side != "unclear":
         return Prose(_CLEAR[side, lang])
@@ -31,6 +35,10 @@ def answer(results: Results) -> Prose:
     return Prose(f"{_UNCLEAR[lang]} {lean[0].upper()}{lean[1:]}.")
 
 
+_NO_ANSWER: Final = {
+    "nl": "Of Welzijn op Recept zijn geld waard is, kan dit onderzoek niet zeggen.",
+    "en": "Whether Welzijn op Recept is worth its money cannot be told from this study.",
+}
 _CLEAR: Final = {
     ("above", "nl"): "**Welzijn op Recept was in dit onderzoek zijn geld waard.**",
     ("above", "en"): "**In this study Welzijn op Recept was worth its money.**",
@@ -68,6 +76,7 @@ def about(value: float, lang: Lang) -> str:
     return f"€ {number(size, lang=lang)}"
 
 
+@unless_struck
 def gain(results: Results) -> Prose:
     """Say what referral does to health (or the score of the plan) and to all costs, each with how sure that is."""
     lang = results.lang
@@ -165,6 +174,7 @@ def _with_article(payer: str, lang: Lang) -> str:
     return _ARTICLES[payer, lang]
 
 
+@unless_struck
 def payers(results: Results) -> Prose:
     """Say for each payer whether it pays more, less, or that this is not certain."""
     lang = results.lang
@@ -198,6 +208,7 @@ def _payer(row: pd.Series[Any], lang: Lang) -> str:
     return f"{who} spends {'more' if more else 'less'}: probably {low} to {high} per referred person"
 
 
+@unless_struck
 def attention(results: Results) -> Prose:
     """Say for each uptake scenario what it does to the payer of the trajectory and to all payers together."""
     lang, names = results.lang, scenario_names(results)
@@ -241,12 +252,13 @@ def _spending(row: pd.Series[Any], who: str, lang: Lang) -> str:
     return f"{who} probably {verb} {low} to {high} {'more' if side == 'above' else 'less'}."
 
 
+@unless_struck
 def ages(results: Results) -> Prose:
     """Say for each age band whether it is worth its money."""
     lang, told = results.lang, []
     for band in results.study.cohort.band_names:
         row = worth(results, band)
-        if row is None:
+        if row is None or failed(results, band):
             continue
         side, where = direction(row), age_words(band, lang)
         lean = f"; {_lean(chance(results, band), lang)}" if side == "unclear" else ""
@@ -264,6 +276,7 @@ _AGES: Final = {
 }
 
 
+@unless_struck
 def highest_price(results: Results) -> Prose:
     """Say which price of a trajectory would just be worth it, or that no price can be named."""
     lang = results.lang
@@ -285,6 +298,7 @@ def highest_price(results: Results) -> Prose:
     return Prose("Which price of a trajectory would still be worth it cannot be named from these data.")
 
 
+@unless_struck
 def more_research(results: Results) -> Prose:
     """Say what certainty would be worth, and about what."""
     lang, frame = results.lang, results.table("information")

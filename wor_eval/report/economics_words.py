@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from wor_eval.language import interval, listing, number, percent
 from wor_eval.report.economics_tables import plan, scenario_names
+from wor_eval.report.gate_words import struck
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term
 from wor_eval.report.words import Prose, age_words
@@ -65,19 +66,24 @@ def chance(results: Results, band: str) -> float:
 
 def answer(results: Results, *, age_band: str = "all") -> Prose:
     """Say whether referral is worth its money at the main threshold, with the interval of its net benefit."""
-    lang, row = results.lang, worth(results, age_band)
+    row = worth(results, age_band)
     if row is None:
-        return Prose(HIDDEN[lang])
+        return Prose(HIDDEN[results.lang])
+    return Prose(struck(results, _answer(results, row, age_band), age_band))
+
+
+def _answer(results: Results, row: pd.Series[Any], age_band: str) -> str:
+    lang = results.lang
     limits = interval(row["conf_low"], row["conf_high"], lang=lang)
     value, money = number(row["estimate"], lang=lang), number(plan(results).thresholds.main, lang=lang)
     unit, share = plan(results).effect.unit.in_(lang), percent(chance(results, age_band), lang=lang)
     said = _ANSWERS[direction(row), lang]
     if lang == "nl":
-        return Prose(
+        return (
             f"**{said}** Bij € {money} per {unit} is de nettobaat € {value} per verwezen persoon "
             f"(95%-BI {limits}); de kans dat verwijzen de beste keuze is, is {share}."
         )
-    return Prose(
+    return (
         f"**{said}** At € {money} per {unit} the net benefit is € {value} per referred person (95% CI {limits}); "
         f"the probability that referring is the best choice is {share}."
     )

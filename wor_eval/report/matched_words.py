@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from wor_eval.effects.estimate import ALL_BANDS, Estimate
 from wor_eval.effects.triangulation import selection_pattern
 from wor_eval.language import interval, listing, number, percent
+from wor_eval.report.gate_words import struck
 from wor_eval.report.matched_figures import covariate_words, design_words, is_headline
+from wor_eval.report.prose import Prose
 from wor_eval.report.results import Results
-from wor_eval.report.words import Prose, age_words, estimate
+from wor_eval.report.words import age_words, estimate
 from wor_eval.study import Lang
 
 if TYPE_CHECKING:
@@ -29,8 +31,12 @@ def headline(results: Results) -> Prose:
     overall = found.pop(ALL_BANDS)
     if overall is None:
         return Prose(_HIDDEN[lang])
-    parts = [_overall(overall, lang)]
-    parts += [_band(band, effect, lang) for band, effect in found.items() if effect is not None]
+    parts = [struck(results, _overall(overall, lang))]
+    parts += [
+        struck(results, _band(band, effect, lang), band)
+        for band, effect in found.items()
+        if effect is not None
+    ]
     return Prose(" ".join(parts))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from wor_eval.language import MISSING, interval, number, p_value, percent
+from wor_eval.report.gate_words import amount, verdict
 from wor_eval.report.results import Results, describe_table
 from wor_eval.report.terms import term
 from wor_eval.study import Lang
@@ -283,6 +284,25 @@ def windows(results: Results) -> ReportTable:
 def _shortened(digest: str | None) -> str:
     """Give the start of a digest; a dash where the study reads no data."""
     return MISSING if digest is None else f"`{digest[:16]}`"
+
+
+def gates(results: Results) -> ReportTable:
+    """Show the gates of the plan with their limit, and whether each was passed."""
+    lang, labels = results.lang, column_labels(results, "gates")
+    if "gates" not in results.tables:
+        return ReportTable(headers=(labels["gate"],), rows=((verdict(results).text,),), align=("left",))
+
+    def written(column: str) -> Callable[[pd.Series[Any]], str]:
+        return lambda row: amount(str(row["gate"]), float(row[column]), lang)
+
+    columns = [
+        Column(header=labels["gate"], cell=lambda r: term(f"gate_{r['gate']}", lang), numeric=False),
+        text_column(labels["age_band"], "age_band", lang),
+        Column(header=labels["value"], cell=written("value")),
+        Column(header=labels["limit"], cell=written("limit"), hides=False),
+        Column(header=labels["verdict"], cell=lambda r: term(f"verdict_{r['verdict']}", lang)),
+    ]
+    return report_table(results.table("gates"), columns)
 
 
 def provenance(results: Results) -> ReportTable:

@@ -12,6 +12,24 @@ _TERMS: Final[dict[str, tuple[str, str]]] = {
     "placebo": ("Jaar daarvoor (placebo)", "Year before that (placebo)"),
     "before": ("Ervoor", "Before"),
     "after": ("Erna", "After"),
+    # gates
+    "gate_balance": (
+        "Balans: grootste gestandaardiseerde verschil",
+        "Balance: largest standardised difference",
+    ),
+    "gate_placebo": (
+        "Placebocontrast: zo ver ligt het 95%-interval van één",
+        "Placebo contrast: how far its 95% interval is off one",
+    ),
+    "gate_overlap": ("Overlap: verwezen mensen met een vergelijking", "Overlap: referred with a comparison"),
+    "gate_sets": ("Aantal sets", "Number of sets"),
+    "gate_follow_up": (
+        "Gevolgd: waargenomen deel van het venster erna",
+        "Follow-up: share of window after observed",
+    ),
+    "verdict_passed": ("gehaald", "passed"),
+    "verdict_failed": ("niet gehaald", "failed"),
+    "verdict_unknown": ("niet te beoordelen", "not to be judged"),
     # scales and contrasts
     "ratio": ("Verhouding", "Ratio"),
     "difference": ("Verschil per persoonsjaar", "Difference per person-year"),

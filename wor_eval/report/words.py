@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from wor_eval.effects.estimate import ALL_BANDS, Estimate
 from wor_eval.errors import WorEvalError
 from wor_eval.language import day, interval, listing, number, p_value, percent
+from wor_eval.report.gate_words import struck
+from wor_eval.report.prose import Prose as Prose  # noqa: PLC0414 - named here by other modules
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term
 from wor_eval.study import Lang
@@ -19,19 +20,6 @@ if TYPE_CHECKING:
 Verdict = Literal["no_fall", "explained", "unclear", "beyond", "unknown"]
 HEADLINE_METHOD = "gee_poisson"
 EXPECTED_METHODS = ("same_course", "own_earlier_year")
-
-
-@dataclass(frozen=True, slots=True)
-class Prose:
-    """A piece of running text that shows itself as Markdown."""
-
-    text: str
-
-    def _repr_markdown_(self) -> str:
-        return self.text
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def title(results: Results) -> Prose:
@@ -77,12 +65,12 @@ def headline(results: Results) -> Prose:
     difference = estimate(results, contrast=contrast, age_band=ALL_BANDS, method="robust", scale="difference")
     if ratio is None or difference is None:
         return Prose(_HIDDEN[lang])
-    parts = [_overall(ratio, difference, lang)]
+    parts = [struck(results, _overall(ratio, difference, lang))]
     bands = [
         estimate(results, contrast=contrast, age_band=band, method=HEADLINE_METHOD, scale="ratio")
         for band in results.study.cohort.band_names
     ]
-    parts += [_band(found, lang) for found in bands if found is not None]
+    parts += [struck(results, _band(found, lang), found.age_band) for found in bands if found is not None]
     return Prose(" ".join(parts))
 
 
