@@ -20,8 +20,8 @@ from wor_eval.plan_parts import Assumption, Days, Disclosure, Lang, StudyPlan, T
 from wor_eval.plan_parts import Plan as _Plan
 
 __all__ = [
-    "PLANS", "Assumption", "CohortPlan", "Days", "Design", "Disclosure", "Economics", "EffectPlan", "Gates", "Lang", "Outcome",
-    "Rule", "Study", "StudyPlan", "Text", "Windows", "read_study", "study_plan",
+    "PLANS", "Assumption", "CohortPlan", "Days", "Design", "Disclosure", "Economics", "EffectPlan", "Gates", "Lang",
+    "Outcome", "Rule", "Study", "StudyPlan", "Text", "Windows", "read_study", "study_plan",
 ]  # fmt: skip
 
 
