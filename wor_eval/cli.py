@@ -13,6 +13,7 @@ from wor_eval.errors import WorEvalError
 
 _FORMATS: Final = ("html", "pdf", "docx")
 _SCENARIOS: Final = ("effect", "null-peak", "null-level", "mixed")
+_WHERE: Final = "folder with the raw tables, TOML file with [sources], or database (duckdb:FILE, sqlite:FILE, postgres://...)"
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -85,13 +86,18 @@ def _add_simulate(commands: Commands) -> None:
     parser.add_argument(
         "--format", choices=("csv", "parquet"), default="csv", help="file format (default: csv)"
     )
+    parser.add_argument(
+        "--layout",
+        choices=("cbs", "vektis", "his", "wor"),
+        help="write the files as that source would deliver them, to rehearse a study before the data arrive",
+    )
 
 
 def _add_check(commands: Commands) -> None:
     parser = _add(
         commands, "check", "list every rule of the data dictionary that the raw tables break", _check
     )
-    parser.add_argument("data", type=Path, help="folder with the raw tables")
+    parser.add_argument("data", help=_WHERE)
 
 
 def _add_run(commands: Commands) -> None:
@@ -167,6 +173,7 @@ def _simulate(chosen: argparse.Namespace) -> int:
         seed=chosen.seed,
         scenario=chosen.scenario,
         format=chosen.format,
+        layout=chosen.layout,
     )
     _say(f"{chosen.persons} simulated persons stand in {folder}")
     return 0

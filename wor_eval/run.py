@@ -88,6 +88,7 @@ def _effects(data: StudyData, study: Study, progress: Callable[[str], None]) -> 
     from wor_eval.cohort.build import build_cohort
 
     study, left_out = _with_data(study, data)
+    study = study.model_copy(update={"assumptions": (*study.assumptions, *data.assumptions)})
     progress("cohort")
     cohort = build_cohort(data, study)
     progress("effects")

@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from wor_eval.cohort.attrition import Attrition
+from wor_eval.cohort.comparable import refuse_what_cannot_be_told_apart
 from wor_eval.cohort.outcomes import measure_outcomes
 from wor_eval.cohort.persons import (
     describe,
@@ -86,7 +87,8 @@ def build_cohort(data: StudyData, study: Study, *, shift_days: int = 0) -> Cohor
     Raises
     ------
     DesignError
-        Nobody is left, or a rule names a column that the cohort does not have.
+        Nobody is left, a rule names a column that the cohort does not have, or the plan asks for ages or kinds
+        of contact that the data cannot tell apart.
 
     Examples
     --------
@@ -100,6 +102,7 @@ def build_cohort(data: StudyData, study: Study, *, shift_days: int = 0) -> Cohor
     """
     attrition = Attrition()
     observed = observed_period(data, study)
+    refuse_what_cannot_be_told_apart(data, study, observed)
     units = enter(data, study, attrition, shift_days=shift_days)
     units = describe(data, units, observed)
     units = keep_present(units, attrition)

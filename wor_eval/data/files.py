@@ -100,15 +100,15 @@ def _parts(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def digest_files(files: Iterable[Path], *, root: Path) -> str:
+def digest_files(files: Iterable[Path], *, root: Path | None = None) -> str:
     """Return the SHA-256 over the names and bytes of files, whatever the order they are given in.
 
     Parameters
     ----------
     files : iterable of pathlib.Path
         The files.
-    root : pathlib.Path
-        Folder to which names are relative.
+    root : pathlib.Path, optional
+        Folder to which names are relative; a file that is not in it goes by its own name.
 
     Returns
     -------
@@ -116,10 +116,12 @@ def digest_files(files: Iterable[Path], *, root: Path) -> str:
         64 hexadecimal digits.
     """
     total = hashlib.sha256()
-    for path in sorted(files):
+    for path in sorted(set(files)):
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
-        total.update(f"{path.relative_to(root).as_posix()}\0{content}\n".encode())
+        inside = root is not None and path.is_relative_to(root)
+        name = path.relative_to(root).as_posix() if inside and root else path.name
+        total.update(f"{name}\0{content}\n".encode())
     return total.hexdigest()
 
 

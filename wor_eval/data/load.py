@@ -14,10 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wor_eval.data import convert, privacy
+from wor_eval.data.accepted import AGES_IN_CLASSES, ASSUMPTIONS
+from wor_eval.data.arrivals import drop_arrivals, receive_source
 from wor_eval.data.dictionary import Dictionary, TableSchema
-from wor_eval.data.files import Unreadable, digest_files, table_files
+from wor_eval.data.files import Unreadable, digest_files
 from wor_eval.data.findings import Finding
-from wor_eval.data.receive import Received, connect, receive_files, receive_frame, refusing_damage
+from wor_eval.data.mapping_rules import KindBreak
+from wor_eval.data.receive import Received, connect, receive_frame, refusing_damage
+from wor_eval.data.sources import Source, Sources, find_sources
+from wor_eval.study import Assumption
 
 if TYPE_CHECKING:
     import ibis
@@ -42,6 +47,12 @@ class Loaded:
         Tables that were delivered and could not be read.
     digest : str
         SHA-256 of what was delivered.
+    assumptions : list of Assumption
+        What the study accepted of these data.
+    age_cuts : tuple of int, optional
+        The ages at which persons can be told apart, where ages came in classes.
+    kind_break : KindBreak, optional
+        A day over which kinds of contact cannot all be compared.
     """
 
     tables: dict[str, ibis.Table] = field(default_factory=dict)
@@ -50,18 +61,20 @@ class Loaded:
     unreadable: dict[tuple[str, str], int] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     digest: str = ""
+    assumptions: list[Assumption] = field(default_factory=list)
+    age_cuts: tuple[int, ...] | None = None
+    kind_break: KindBreak | None = None
 
 
-def load_folder(folder: Path, dictionary: Dictionary) -> Loaded:
-    """Load every table of the dictionary that has a file in a folder.
+def load_sources(sources: Sources, dictionary: Dictionary) -> Loaded:
+    """Load the tables of a study from where they stand.
 
     Parameters
     ----------
-    folder : pathlib.Path
-        Folder with a file ``<table>.csv``, ``.csv.gz``, ``.parquet``, ``.sav``, ``.zsav``, ``.dta`` or ``.xlsx``
-        each, or a folder ``<table>/`` of Parquet parts.
+    sources : Sources
+        Where each table comes from.
     dictionary : Dictionary
-        The tables to look for.
+        What the tables should hold.
 
     Returns
     -------
@@ -69,23 +82,54 @@ def load_folder(folder: Path, dictionary: Dictionary) -> Loaded:
         The tables, and what is wrong with them.
     """
     loaded, backend = Loaded(), connect()
-    found, others = table_files(folder, dictionary.tables)
-    loaded.digest = folder_digest(folder, dictionary)
-    if others:
-        loaded.notes.append(f"not read, because no table has this name: {', '.join(others)}")
-    for name, paths in found.items():
-        schema = dictionary.tables[name]
-        with tempfile.TemporaryDirectory(prefix="wor_eval_") as scratch, _refusing(loaded, name):
-            _admit(loaded, backend, receive_files(backend, schema, paths, scratch=Path(scratch)), schema)
-        backend.raw_sql(f"DROP VIEW IF EXISTS received_{name}")
-        backend.raw_sql(f"DROP TABLE IF EXISTS stored_{name}")
+    loaded.notes += sources.notes
+    for source in sources.tables:
+        schema = dictionary.tables[source.table]
+        with tempfile.TemporaryDirectory(prefix="wor_eval_") as scratch, _refusing(loaded, source.table):
+            _accepted(loaded, source, sources.accept)
+            received = receive_source(backend, source, schema, scratch=Path(scratch))
+            if received is not None:
+                _admit(loaded, backend, received, schema)
+        drop_arrivals(backend, source.table)
+    if not any(source.database for source in sources.tables):
+        loaded.digest = sources_digest(sources)
+    elif not loaded.refused:
+        loaded.digest = _digest_tables(loaded.tables)
     return loaded
 
 
-def folder_digest(folder: Path, dictionary: Dictionary) -> str:
-    """Return the SHA-256 of the files in a folder that hold tables of the dictionary."""
-    found, _ = table_files(folder, dictionary.tables)
-    return digest_files((path for paths in found.values() for path in paths), root=folder)
+def load_folder(folder: Path, dictionary: Dictionary) -> Loaded:
+    """Load every table of the dictionary that has a file in a folder: `load_sources` of that folder."""
+    return load_sources(find_sources(folder, dictionary), dictionary)
+
+
+def _accepted(loaded: Loaded, source: Source, accept: tuple[str, ...]) -> None:
+    """Require that the study accepts what a mapping supposes, and keep it as an assumption to print."""
+    mapping = source.mapping
+    if mapping is None:
+        return
+    if mapping.age_cuts is not None:
+        loaded.age_cuts = mapping.age_cuts
+        loaded.assumptions.append(AGES_IN_CLASSES)
+    loaded.kind_break = mapping.kind_break or loaded.kind_break
+    if mapping.assumption:
+        supposed = ASSUMPTIONS[mapping.assumption]
+        if mapping.assumption not in accept:
+            raise Unreadable(
+                supposed.refusal,
+                f"if the study accepts this, put {mapping.assumption!r} in accept, "
+                "in [sources]; the report then prints it as an assumption",
+            )
+        loaded.assumptions.append(supposed.assumption)
+
+
+def sources_digest(sources: Sources) -> str:
+    """Return the SHA-256 of the files of a study, and of what its mappings say."""
+    total = digest_files((path for source in sources.tables for path in source.files), root=sources.root)
+    if not sources.mappings and not sources.accept:
+        return total
+    said = [mapping.content for mapping in sources.mappings] + [name.encode() for name in sources.accept]
+    return hashlib.sha256(b"\0".join([total.encode(), *said])).hexdigest()
 
 
 def load_frames(frames: Mapping[str, pd.DataFrame], dictionary: Dictionary) -> Loaded:
@@ -126,6 +170,8 @@ def _refusing(loaded: Loaded, table: str) -> Iterator[None]:
 
 def _admit(loaded: Loaded, backend: Any, received: Received, schema: TableSchema) -> None:
     """Screen and cast one table, and store it."""
+    for before in received.before:
+        loaded.findings += privacy.screen_foreign(before, schema.name)
     cells = _named_cells(received, schema)
     known = {name: cells[name] for name in schema.columns if name in cells}
     if not known:

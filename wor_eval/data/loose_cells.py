@@ -93,7 +93,8 @@ class LooseCells:
     def _number(self, stored: Stored, cell: float) -> str:
         stored.numbers += 1
         if isinstance(cell, int) or cell.is_integer():
-            stored.imprecise += abs(cell) >= 10**self.digits
+            limit = 10**self.digits
+            stored.imprecise += abs(cell) >= (limit if isinstance(cell, int) else min(limit, 2**53))
             return str(int(cell))
         stored.broken += 1
         return repr(cell)

@@ -91,6 +91,36 @@ def screen(
         yield from banded_age(schema.name, ages, received)
 
 
+def screen_foreign(received: Received, table: str) -> Iterator[Finding]:
+    """Yield what should not be in a file that a mapping reads, in columns that it does not use either.
+
+    Parameters
+    ----------
+    received : Received
+        The table as it was delivered.
+    table : str
+        Name of the table that is made of it.
+
+    Yields
+    ------
+    Finding
+        One for each column that must be taken out or replaced.
+    """
+    cells = {
+        name or f"column {place}": received.rows[column]
+        for place, (name, column) in enumerate(
+            zip(received.header, received.rows.columns, strict=True), start=1
+        )
+    }
+    cells = {
+        name: cell for name, cell in cells.items() if cell.type().is_string() or cell.type().is_integer()
+    }
+    counts = received.count(dict(measures(cells)))
+    yield from bsn_like(table, cells, counts, count=received.count)
+    texts = {name: cell for name, cell in cells.items() if cell.type().is_string()}
+    yield from free_text(table, texts, counts, count=received.count)
+
+
 def bsn_like(
     table: str, cells: Mapping[str, ibis.Value], counts: Counts, *, count: Count
 ) -> Iterator[Finding]:

@@ -9,9 +9,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from wor_eval.data.dictionary import Dictionary, TableSchema, read_dictionary
-from wor_eval.data.load import Loaded, folder_digest, load_folder, load_frames
-from wor_eval.data.validate import check_loaded, existing_folder
+from wor_eval.data.load import Loaded, load_frames, load_sources, sources_digest
+from wor_eval.data.mapping_rules import KindBreak
+from wor_eval.data.sources import find_sources
+from wor_eval.data.validate import check_loaded
 from wor_eval.errors import DataError
+from wor_eval.study import Assumption
 
 if TYPE_CHECKING:
     import ibis
@@ -43,12 +46,21 @@ class StudyData:
         SHA-256 of what was delivered, 64 hexadecimal digits.
     notes : tuple of str
         What was detected per file (separator, encoding, decimal sign, dates), and notices.
+    assumptions : tuple of Assumption
+        What the study accepted of these data; printed in every report.
+    age_cuts : tuple of int, optional
+        Where ages came in classes: the ages at which persons can be told apart.
+    kind_break : KindBreak, optional
+        A day over which kinds of contact cannot all be compared.
     """
 
     tables: Mapping[str, ibis.Table]
     dictionary: Dictionary
     digest: str
     notes: tuple[str, ...]
+    assumptions: tuple[Assumption, ...] = ()
+    age_cuts: tuple[int, ...] | None = None
+    kind_break: KindBreak | None = None
 
     def summary(self) -> str:
         """Return the number of rows of each table, and the notes."""
@@ -60,7 +72,7 @@ class StudyData:
 
 
 def read_data(folder: Path | str, *, dictionary: Dictionary | None = None) -> StudyData:
-    """Read and validate the raw tables in a folder.
+    """Read and validate the raw tables of a study.
 
     A table is read from ``<table>.csv``, ``<table>.csv.gz``, ``<table>.parquet``, ``<table>.sav``,
     ``<table>.zsav``, ``<table>.dta``, ``<table>.xlsx`` or a folder ``<table>/`` of Parquet parts. Of a
@@ -72,7 +84,8 @@ def read_data(folder: Path | str, *, dictionary: Dictionary | None = None) -> St
     Parameters
     ----------
     folder : pathlib.Path or str
-        Folder with the files.
+        Folder with the files, or with a ``sources.toml``; a TOML file with ``[sources]``; or the address of a
+        database: ``duckdb:file``, ``sqlite:file``, ``postgres://...``.
     dictionary : Dictionary, optional
         What the tables should hold; without it, the dictionary that ships with the package.
 
@@ -87,16 +100,17 @@ def read_data(folder: Path | str, *, dictionary: Dictionary | None = None) -> St
         If any rule is broken; every broken rule is listed, with table, column and number of rows.
     """
     dictionary = read_dictionary() if dictionary is None else dictionary
-    return _validated(load_folder(existing_folder(folder), dictionary), dictionary)
+    return _validated(load_sources(find_sources(folder, dictionary), dictionary), dictionary)
 
 
 def data_digest(folder: Path | str, *, dictionary: Dictionary | None = None) -> str:
-    """Return the digest that :func:`read_data` gives the raw tables in a folder, without reading them as tables.
+    """Return the digest that :func:`read_data` gives the raw tables of a study; files are not read as tables.
 
     Parameters
     ----------
     folder : pathlib.Path or str
-        Folder with the files.
+        Folder with the files, or with a ``sources.toml``; a TOML file with ``[sources]``; or the address of a
+        database: ``duckdb:file``, ``sqlite:file``, ``postgres://...``.
     dictionary : Dictionary, optional
         The tables to look for; without it, the dictionary that ships with the package.
 
@@ -108,9 +122,13 @@ def data_digest(folder: Path | str, *, dictionary: Dictionary | None = None) -> 
     Raises
     ------
     DataError
-        If there is no such folder.
+        If there is no such place.
     """
-    return folder_digest(existing_folder(folder), read_dictionary() if dictionary is None else dictionary)
+    dictionary = read_dictionary() if dictionary is None else dictionary
+    sources = find_sources(folder, dictionary)
+    if any(source.database for source in sources.tables):
+        return load_sources(sources, dictionary).digest
+    return sources_digest(sources)
 
 
 def study_data(frames: Mapping[str, pd.DataFrame], *, dictionary: Dictionary | None = None) -> StudyData:
@@ -172,6 +190,9 @@ def _validated(loaded: Loaded, dictionary: Dictionary) -> StudyData:
         dictionary=dictionary,
         digest=loaded.digest,
         notes=(*loaded.notes, *notices),
+        assumptions=tuple(dict.fromkeys(loaded.assumptions)),
+        age_cuts=loaded.age_cuts,
+        kind_break=loaded.kind_break,
     )
 
 

@@ -51,6 +51,8 @@ class Received:
         The day from which a date that is stored as a number is counted.
     labels : mapping of str to mapping of str to str
         Per column its codes with their value labels.
+    before : tuple of Received
+        The tables as they were before a mapping.
     """
 
     rows: ibis.Table
@@ -61,6 +63,7 @@ class Received:
     stored: Mapping[str, Stored] = field(default_factory=dict)
     day_zero: date | None = None
     labels: Labels = field(default_factory=dict)
+    before: tuple[Received, ...] = ()
 
     def cell(self, name: str) -> ibis.Value:
         """Return a column by its name in the header."""
@@ -107,7 +110,15 @@ def refusing_damage(count_rejects: Callable[[], int] | None = None) -> Iterator[
         raise Unreadable(f"the file cannot be read ({type(error).__name__})", _DAMAGED) from None
 
 
-def receive_files(backend: Any, schema: TableSchema, paths: tuple[Path, ...], *, scratch: Path) -> Received:
+def receive_files(
+    backend: Any,
+    schema: TableSchema,
+    paths: tuple[Path, ...],
+    *,
+    scratch: Path,
+    name: str = "",
+    sheet: str = "",
+) -> Received:
     """Open the files of one table.
 
     Parameters
@@ -120,6 +131,10 @@ def receive_files(backend: Any, schema: TableSchema, paths: tuple[Path, ...], *,
         One file, or the parts of a Parquet folder.
     scratch : pathlib.Path
         Folder for a copy in UTF-8, needed as long as the rows are.
+    name : str
+        Name to store the rows by; by default that of the table.
+    sheet : str
+        Sheet of a workbook; by default that with the name of the table, or the only one.
 
     Returns
     -------
@@ -136,28 +151,29 @@ def receive_files(backend: Any, schema: TableSchema, paths: tuple[Path, ...], *,
     if len(paths) > 1 and not parts:
         names = ", ".join(sorted(path.name for path in paths))
         raise Unreadable(f"several files for one table ({names})", "leave one of them in the folder")
+    name = name or schema.name
     if parquet[0]:
-        return _receive_parquet(backend, schema, paths)
+        return _receive_parquet(backend, name, paths)
     if path.name.lower().endswith((*SPSS, *STATA)):
-        return _receive_statistical(backend, schema, path)
+        return _receive_statistical(backend, schema, path, name=name)
     if path.name.lower().endswith(EXCEL):
-        return _receive_sheet(backend, schema, path)
-    return _receive_csv(backend, schema, path, scratch)
+        return _receive_sheet(backend, path, name, wanted=(sheet or schema.name, bool(sheet)))
+    return _receive_csv(backend, schema, path, name=name, scratch=scratch)
 
 
-def _receive_statistical(backend: Any, schema: TableSchema, path: Path) -> Received:
+def _receive_statistical(backend: Any, schema: TableSchema, path: Path, *, name: str) -> Received:
     file = statistical_files.describe(path)
-    rows = store(backend, schema.name, statistical_files.batches(path, file), file.schema)
+    rows = store(backend, name, statistical_files.batches(path, file), file.schema)
     rows, translated = translate(rows, file.header, file.labels, schema)
     notes = (*file.notes, *translated)
     return Received(rows=rows, header=file.header, origin=path.name, notes=notes, labels=file.labels)
 
 
-def _receive_sheet(backend: Any, schema: TableSchema, path: Path) -> Received:
-    with workbooks.open_sheet(path, wanted=schema.name) as sheet:
+def _receive_sheet(backend: Any, path: Path, name: str, *, wanted: tuple[str, bool]) -> Received:
+    with workbooks.open_sheet(path, wanted=wanted[0], named=wanted[1]) as sheet:
         cells = LooseCells(header=sheet.header, rows=sheet.rows, digits=workbooks.DIGITS)
         form = text_schema(sheet.header)
-        rows = store(backend, schema.name, cells.batches(form), form)
+        rows = store(backend, name, cells.batches(form), form)
     return Received(
         rows=rows,
         header=sheet.header,
@@ -188,35 +204,33 @@ def _ibis_schema(form: pa.Schema) -> ibis.Schema:
     return ibis.Schema.from_pyarrow(form)
 
 
-def _receive_parquet(backend: Any, schema: TableSchema, paths: tuple[Path, ...]) -> Received:
+def _receive_parquet(backend: Any, name: str, paths: tuple[Path, ...]) -> Received:
     hive = "=" in paths[0].parent.name
     with refusing_damage():
         rows = backend.read_parquet(
             [glob.escape(str(p)) for p in paths],
-            table_name=f"received_{schema.name}",
+            table_name=f"received_{name}",
             hive_partitioning=hive,
             hive_types_autocast=False,
             union_by_name=hive,
         )
-    origin = paths[0].name if len(paths) == 1 and not hive else f"{schema.name}/ ({len(paths)} parts)"
+    origin = paths[0].name if len(paths) == 1 and not hive else f"{name}/ ({len(paths)} parts)"
     notes = ("Parquet, partitioned",) if hive else ("Parquet",)
     return Received(rows=rows, header=tuple(rows.columns), origin=origin, notes=notes)
 
 
-def _receive_csv(backend: Any, schema: TableSchema, path: Path, scratch: Path) -> Received:
+def _receive_csv(backend: Any, schema: TableSchema, path: Path, *, name: str, scratch: Path) -> Received:
     csv = open_csv(path, known=schema.columns, scratch=scratch)
 
     def count_rejects() -> int:
-        name = f"rejects_{schema.name}"
-        rows = _csv_rows(backend, csv, name=name, count_rejects=True)
+        rows = _csv_rows(backend, csv, name=f"rejects_{name}", count_rejects=True)
         with refusing_damage():
             rows.count().to_pyarrow()
-            return int(
-                backend.table(f"{name}_lines", database="temp.main").line.nunique().to_pyarrow().as_py()
-            )
+            lines = backend.table(f"rejects_{name}_lines", database="temp.main").line
+            return int(lines.nunique().to_pyarrow().as_py())
 
     return Received(
-        rows=_csv_rows(backend, csv, name=f"received_{schema.name}"),
+        rows=_csv_rows(backend, csv, name=f"received_{name}"),
         header=csv.header,
         origin=path.name,
         notes=(f"separator {_MARKS[csv.separator]}", f"encoding {csv.encoding}"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from wor_eval.data.layouts import Layout, write_layout
 from wor_eval.data.panel import BANDS, Panel, Scenario, simulate_panel
 from wor_eval.data.synthetic_contacts import contact_table, draw_contacts
 from wor_eval.data.synthetic_costs import PRICE_YEAR, cost_table
@@ -125,6 +126,7 @@ def simulate_study(
     seed: int = 1,
     scenario: Scenario = "effect",
     format: Literal["csv", "parquet"] = "csv",
+    layout: Layout | None = None,
 ) -> Path:
     """Write a synthetic study: the raw tables, the truth and a notice that the persons are simulated.
 
@@ -143,6 +145,9 @@ def simulate_study(
         As in :func:`simulate_panel`.
     format : {"csv", "parquet"}
         How the eight raw tables are written; ``truth.csv`` and ``README.txt`` are always text.
+    layout : {"cbs", "vektis", "his", "wor"}, optional
+        Write them as that source would deliver them, with a ``sources.toml`` that reads them back: see
+        :func:`wor_eval.data.layouts.write_layout`.
 
     Returns
     -------
@@ -164,6 +169,8 @@ def simulate_study(
     folder = Path(folder)
     if format not in get_args(Format):
         raise StudyError(f"format {format!r} is not one of {', '.join(get_args(Format))}")
+    if layout is not None and layout not in get_args(Layout):
+        raise StudyError(f"layout {layout!r} is not one of {', '.join(get_args(Layout))}")
     if folder.exists():
         raise StudyError(
             f"{folder.name} is there already: remove it, or give a folder that does not exist yet"
@@ -171,7 +178,10 @@ def simulate_study(
     panel = simulate_panel(persons=persons, seed=seed, scenario=scenario)
     tables = simulate_tables(panel, seed=seed)
     with whole_folder(folder) as place:
-        _write(tables, place, format=format)
+        if layout is None:
+            _write(tables, place, format=format)
+        else:
+            write_layout(layout, tables, place)
         text = _README.format(persons=persons, seed=seed, scenario=scenario)
         (place / "README.txt").write_text(text, encoding="utf-8", newline="\n")
     return folder

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 
 from wor_eval.data.dictionary import Dictionary, read_dictionary
 from wor_eval.data.findings import Check, Finding, count_findings
-from wor_eval.data.load import Loaded, load_folder
+from wor_eval.data.load import Loaded, load_sources
 from wor_eval.data.rules import RULES, Scope
-from wor_eval.errors import DataError
+from wor_eval.data.sources import find_sources
 
 if TYPE_CHECKING:
     import ibis
 
-__all__ = ["Finding", "check_data", "check_loaded", "check_tables", "existing_folder"]
+__all__ = ["Finding", "check_data", "check_loaded", "check_tables"]
 
 
 def check_data(folder: Path | str, *, dictionary: Dictionary | None = None) -> tuple[Finding, ...]:
-    """Check the raw tables in a folder.
+    """Check the raw tables of a study.
 
     Parameters
     ----------
     folder : pathlib.Path or str
-        Folder with a file per table, as `wor_eval.data.read.read_data` takes it.
+        Where they stand, as `wor_eval.data.read.read_data` takes it.
     dictionary : Dictionary, optional
         What the tables should hold; without it, the dictionary that ships with the package.
 
@@ -37,10 +37,10 @@ def check_data(folder: Path | str, *, dictionary: Dictionary | None = None) -> t
     Raises
     ------
     DataError
-        If there is no such folder.
+        If there is no such place.
     """
     dictionary = read_dictionary() if dictionary is None else dictionary
-    return check_loaded(load_folder(existing_folder(folder), dictionary), dictionary)
+    return check_loaded(load_sources(find_sources(folder, dictionary), dictionary), dictionary)
 
 
 def check_loaded(loaded: Loaded, dictionary: Dictionary) -> tuple[Finding, ...]:
@@ -112,20 +112,6 @@ def check_tables(
     checks = [result for result in results if isinstance(result, Check)]
     found = [result for result in results if isinstance(result, Finding)]
     return _sorted((*found, *count_findings(checks)), dictionary)
-
-
-def existing_folder(folder: Path | str) -> Path:
-    """Return a folder as a path.
-
-    Raises
-    ------
-    DataError
-        If there is no such folder.
-    """
-    path = Path(folder)
-    if not path.is_dir():
-        raise DataError(f"there is no folder {path}: give the folder that holds the raw tables")
-    return path
 
 
 def _sorted(findings: tuple[Finding, ...], dictionary: Dictionary) -> tuple[Finding, ...]:
