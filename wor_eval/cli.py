@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_simulate(commands)
     _add_check(commands)
+    _add_map(commands)
     _add_run(commands)
     _add_report(commands)
     _add_verify(commands)
@@ -100,11 +101,22 @@ def _add_check(commands: Commands) -> None:
     parser.add_argument("data", help=_WHERE)
 
 
+def _add_map(commands: Commands) -> None:
+    parser = _add(
+        commands, "map", "propose how the columns of a foreign file become those of the codebook", _map
+    )
+    parser.add_argument("file", type=Path, help="file in any format that can be read")
+    parser.add_argument("--table", help="table of the codebook (default: the one of which most is found)")
+    parser.add_argument(
+        "--out", type=Path, help="mapping to write (default: the name of the file with .toml, here)"
+    )
+
+
 def _add_run(commands: Commands) -> None:
     parser = _add(commands, "run", "carry out a study plan on raw tables and save its results", _run)
     parser.add_argument("plan", type=Path, help="study plan (TOML), or the name of one that is shipped")
     parser.add_argument(
-        "--data", type=Path, help="folder with the raw tables; not for studies that read none"
+        "--data", help=f"{_WHERE}; by default the [sources] of the plan; not for studies that read none"
     )
     parser.add_argument("--out", type=Path, default=Path("results"), help="results folder (default: results)")
     parser.add_argument("--replace", action="store_true", help="replace an older result of this study")
@@ -141,7 +153,7 @@ def _add_verify(commands: Commands) -> None:
         _verify,
     )  # fmt: skip
     parser.add_argument("folder", type=Path, help="folder with the results of one study: results/STUDY")
-    parser.add_argument("--data", type=Path, help="folder with the raw tables they should come from")
+    parser.add_argument("--data", help=f"the raw tables they should come from: {_WHERE}")
     parser.add_argument(
         "--plan", type=Path, help="study plan (TOML) they should come from, or a shipped name"
     )
@@ -191,6 +203,20 @@ def _check(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _map(chosen: argparse.Namespace) -> int:
+    from wor_eval.data.proposal_file import write_proposal
+    from wor_eval.data.propose import propose_mapping
+
+    proposal = propose_mapping(chosen.file, wor_eval.read_dictionary(), table=chosen.table)
+    path = write_proposal(proposal, chosen.out or Path(f"{proposal.file}.toml"))
+    for match in proposal.matches:
+        _say(f"{proposal.table.name}.{match.column.name} <- {match.foreign.name} ({match.reason})")
+    for column in proposal.missing:
+        _say(f"{proposal.table.name}.{column.name}: required, and not found: name its column in {path.name}")
+    _say(f"{path}: look over every line, then name it in [sources]")
+    return 0
+
+
 def _plan(path: Path) -> Path:
     """Give the plan that is named: a file, or the name of one that is shipped."""
     from wor_eval.assets import asset
@@ -202,15 +228,22 @@ def _plan(path: Path) -> Path:
 def _run(chosen: argparse.Namespace) -> int:
     from wor_eval.run import run_study
 
-    plan = wor_eval.read_study(_plan(chosen.plan))
-    data = _data(chosen.data, plan)
+    path = _plan(chosen.plan)
+    plan = wor_eval.read_study(path)
+    data = _data(chosen.data or (str(path) if _names_data(path) else None), plan)
     results = run_study(data, plan, progress=lambda step: _say(f"{plan.name}: {step}"))
     place = wor_eval.save_results(results, chosen.out, replace=chosen.replace)
     _say(f"{plan.name}: results stand in {place}")
     return 0
 
 
-def _data(folder: Path | None, plan: wor_eval.StudyPlan) -> wor_eval.StudyData | None:
+def _names_data(path: Path) -> bool:
+    from wor_eval.data.sources import holds_sources
+
+    return holds_sources(path)
+
+
+def _data(folder: str | None, plan: wor_eval.StudyPlan) -> wor_eval.StudyData | None:
     """Read the raw tables that a study needs; None where it needs none or no folder is named."""
     if folder is None or not plan.needs_data:
         return None

@@ -288,7 +288,8 @@ def read_study(path: Path | str) -> StudyPlan:
     Parameters
     ----------
     path : Path or str
-        The plan. The stem of its name is the name of the study.
+        The plan. The stem of its name is the name of the study. Its ``[sources]``, if it has any, are left to
+        :func:`wor_eval.data.read.read_data`.
 
     Returns
     -------
@@ -307,6 +308,7 @@ def read_study(path: Path | str) -> StudyPlan:
         raise StudyError(f"there is no study plan {path.name}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StudyError(f"{path.name} is not valid TOML: {error}") from None
+    content.pop("sources", None)  # where the data stand is no part of what is asked of them
     return study_plan({"name": path.stem, **content}, origin=path.name)
 
 

@@ -232,6 +232,9 @@ def _rule(where: str, raw: object, problems: list[str]) -> ColumnRule:
     problems += _wrong_types(where, raw)
     if any(True for _ in _wrong_types(where, raw)):
         return ColumnRule()
+    open_codes = [code for code, value in raw.get("codes", {}).items() if value == "?"]
+    if open_codes:
+        problems.append(f"{where}: fill in the code of the dictionary for {', '.join(map(repr, open_codes))}")
     named = raw.get("column", ())
     return ColumnRule(
         columns=(named,) if isinstance(named, str) else tuple(named),

@@ -15,7 +15,7 @@ from wor_eval.data.files import SUFFIXES, table_files
 from wor_eval.data.mappings import FileMapping, TableMapping, read_mapping
 from wor_eval.errors import DataError
 
-__all__ = ["Source", "Sources", "find_sources"]
+__all__ = ["Source", "Sources", "find_sources", "holds_sources"]
 
 SOURCES = "sources.toml"
 _SETTINGS = ("folder", "mapping", "database", "accept")
@@ -109,6 +109,14 @@ def find_sources(where: Path | str, dictionary: Dictionary) -> Sources:
     if path.is_file():
         raise DataError(f"{path.name} is one file: give the folder it is in, or a TOML file with [sources]")
     raise DataError(f"there is no folder {path}: give the folder that holds the raw tables")
+
+
+def holds_sources(path: Path) -> bool:
+    """Tell whether a TOML file, such as a study plan, has a table ``[sources]``."""
+    try:
+        return "sources" in tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return False
 
 
 def _folder(folder: Path, dictionary: Dictionary) -> Sources:
