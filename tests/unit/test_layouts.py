@@ -23,10 +23,11 @@ from wor_eval.data.mappings import read_mapping
 from wor_eval.data.read import StudyData, read_data
 from wor_eval.data.simulate import simulate_panel, simulate_study, simulate_tables
 from wor_eval.data.tariffs import tariff
+from wor_eval.data.vektis import reference_rates
 from wor_eval.errors import DesignError
 from wor_eval.study import Study, read_study, study_plan
 
-PERSONS, SEED = 1500, 3
+PERSONS, SEED = 900, 3
 
 
 @cache
@@ -44,6 +45,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return write
 
 
+@pytest.fixture(scope="module")
+def read_back(written: Callable[[str], Path]) -> Callable[[str], StudyData]:
+    return cache(lambda layout: read_data(written(layout)))
+
+
 def number(ids: pd.Series[str]) -> pd.Series[int]:
     return ids.str.replace(r"\D", "", regex=True).astype(int)
 
@@ -57,8 +63,8 @@ def frame(data: StudyData, table: str) -> pd.DataFrame:
     return data.tables[table].to_pandas()
 
 
-def test_cbs_comes_back_as_the_same_study(written: Callable[[str], Path]) -> None:
-    data = read_data(written("cbs"))
+def test_cbs_comes_back_as_the_same_study(read_back: Callable[[str], StudyData]) -> None:
+    data = read_back("cbs")
     persons = frame(data, "persons").set_index("person_id")
     assert set(persons.index) == {f"R{n:09d}" for n in range(1, PERSONS + 1)}
     truth = original()["persons"]
@@ -76,9 +82,9 @@ def test_cbs_comes_back_as_the_same_study(written: Callable[[str], Path]) -> Non
 
 
 def test_cbs_costs_add_up_per_person_and_year_at_the_prices_of_the_year(
-    written: Callable[[str], Path],
+    read_back: Callable[[str], StudyData],
 ) -> None:
-    data = read_data(written("cbs"))
+    data = read_back("cbs")
     costs = frame(data, "costs")
     found = costs["amount"].groupby([number(costs["person_id"]), costs["price_year"]]).sum()
     lines = original()["costs"].query("payer == 'zvw'")
@@ -128,8 +134,8 @@ def test_cbs_sub_items_are_not_counted_and_mental_health_changes_its_column(
         assert wide["NOPZVWKFYSIOTHERAPIE"].sum() > 0
 
 
-def test_gp_system_comes_back_as_the_same_study(written: Callable[[str], Path]) -> None:
-    data = read_data(written("his"))
+def test_gp_system_comes_back_as_the_same_study(read_back: Callable[[str], StudyData]) -> None:
+    data = read_back("his")
     assert column(data, "persons", "sex") == original()["persons"]["sex"].tolist()
     contacts = frame(data, "contacts")
     assert len(contacts) == dated()["n_contacts"].sum(), "fees are no contacts"
@@ -166,9 +172,9 @@ def effects() -> list[dict[str, Any]]:
     ],
 )
 def test_kinds_of_contact_over_the_change_of_codes(
-    written: Callable[[str], Path], *, kinds: list[str], first: date, refused: bool
+    read_back: Callable[[str], StudyData], *, kinds: list[str], first: date, refused: bool
 ) -> None:
-    data = read_data(written("his"))
+    data = read_back("his")
     study = plan(outcomes=outcome(kinds), effects=effects())
     if refused:
         with pytest.raises(DesignError, match="changed on 2019-01-01: over that day only"):
@@ -179,14 +185,16 @@ def test_kinds_of_contact_over_the_change_of_codes(
 
 RECALL = {
     "outcomes": [
-        outcome([])[0] | {"exposure": "recall", "windows": {"before": (-30, 30), "after": (60, 400)}}
+        outcome([])[0] | {"exposure": "recall", "windows": {"before": (-182, 14), "after": (15, 400)}}
     ],
     "effects": effects(),
 }
 
 
-def test_the_form_is_refused_by_age_band_and_usable_for_all_adults(written: Callable[[str], Path]) -> None:
-    data = read_data(written("wor"))
+def test_the_form_is_refused_by_age_band_and_usable_for_all_adults(
+    read_back: Callable[[str], StudyData],
+) -> None:
+    data = read_back("wor")
     assert data.age_cuts == (18, 31, 46, 61)
     with pytest.raises(DesignError, match="classes that cannot be split at 65; they can at 18, 31, 46, 61"):
         build_cohort(data, plan(**RECALL))
@@ -198,8 +206,8 @@ def test_the_form_is_refused_by_age_band_and_usable_for_all_adults(written: Call
     assert any("classes" in a.text.en for a in data.assumptions)
 
 
-def test_the_form_keeps_recall_and_the_spider_web(written: Callable[[str], Path]) -> None:
-    data = read_data(written("wor"))
+def test_the_form_keeps_recall_and_the_spider_web(read_back: Callable[[str], StudyData]) -> None:
+    data = read_back("wor")
     assert set(column(data, "contacts", "recall_days")) == {91}
     web = frame(data, "questionnaires")
     assert set(web["instrument"]) == {"spider44"}
@@ -210,8 +218,8 @@ def test_the_form_keeps_recall_and_the_spider_web(written: Callable[[str], Path]
     assert frame(data, "contacts")["n_contacts"].sum() <= recalled["n_contacts"].sum()
 
 
-def test_a_class_of_age_gives_an_age_within_it(written: Callable[[str], Path]) -> None:
-    data = read_data(written("wor"))
+def test_a_class_of_age_gives_an_age_within_it(read_back: Callable[[str], StudyData]) -> None:
+    data = read_back("wor")
     persons = frame(data, "persons").merge(frame(data, "referrals"), on="person_id")
     truth = original()["persons"].set_index("person_id")["birth_year"]
     said = pd.to_datetime(persons["intake_on"]).dt.year - persons["birth_year"].astype(int)
@@ -225,6 +233,28 @@ def test_vektis_is_no_table_of_persons(written: Callable[[str], Path]) -> None:
     assert "a row of Vektis open data is a group of insured persons, not a person" in message
 
 
-def test_age_limits_of_a_plan_follow_the_classes_of_the_data(written: Callable[[str], Path]) -> None:
-    data = replace(read_data(written("his")), age_cuts=(18, 65))
+def test_vektis_gives_reference_rates(written: Callable[[str], Path]) -> None:
+    lines = original()["costs"].query("payer == 'zvw'")
+    for year, mental in ((2019, "kosten_specialistische_ggz"), (2022, "kosten_consulten_ggz")):
+        rates = reference_rates(written("vektis") / f"vektis_{year}.csv")
+        total = rates.query("care == 'total'")
+        here = lines[lines["from_on"].dt.year == year]
+        assert total["eur"].sum() == pytest.approx(here["amount"].sum(), abs=1.0)
+        assert total["insured_years"].sum() == pytest.approx(PERSONS, rel=0.15)
+        assert {mental, "kosten_medisch_specialistische_zorg"} <= set(rates["care"]), "headers change by year"
+        assert (rates["eur_per_insured_year"] * rates["insured_years"]).sub(rates["eur"]).abs().max() < 1e-6
+
+
+def test_a_file_that_is_not_of_vektis(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a;b\n1;2\n")
+    assert "has no column geslacht, leeftijdsklasse" in refusal(lambda: reference_rates(tmp_path / "x.csv"))
+    text = "geslacht;leeftijdsklasse;aantal_verzekerdejaren;kosten_overig\nM;1;x;3\n"
+    (tmp_path / "x.csv").write_text(text)
+    assert "aantal_verzekerdejaren: not a number (1 rows)" in refusal(
+        lambda: reference_rates(tmp_path / "x.csv")
+    )
+
+
+def test_age_limits_of_a_plan_follow_the_classes_of_the_data(read_back: Callable[[str], StudyData]) -> None:
+    data = replace(read_back("his"), age_cuts=(18, 65))
     refuse_what_cannot_be_told_apart(data, plan(), (date(2019, 1, 1), date(2024, 12, 31)))

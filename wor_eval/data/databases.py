@@ -93,13 +93,30 @@ def receive_database(backend: Any, address: str, *, name: str, relation: str, qu
     asked = query or f'SELECT * FROM "{relation}"'  # noqa: S608  (the name is one the database gave)
     if address.lower().startswith("sqlite:"):
         return _from_sqlite(backend, address, name, asked)
+    if address.lower().startswith("duckdb:"):
+        return _from_duckdb(backend, address, name, asked)
     with refusing_damage():
         form, batches = _batches(address, asked)
-        header = tuple(form.names)
         placed = [field.with_name(f"c{i}") for i, field in enumerate(form)]
         rows = store(backend, name, _renamed(batches, placed), _schema(placed))
-    origin = f"{shown(address)} {relation}"
-    return Received(rows=rows, header=header, origin=origin, notes=(shown(address).partition(":")[0],))
+    return Received(
+        rows=rows, header=tuple(form.names), origin=f"{shown(address)} {relation}", notes=("PostgreSQL",)
+    )
+
+
+def _from_duckdb(backend: Any, address: str, name: str, query: str) -> Received:
+    """Copy what a query gives from another DuckDB database, inside DuckDB."""
+    path = str(_existing(address)).replace("'", "''")
+    with refusing_damage():
+        backend.con.execute(f"ATTACH '{path}' AS other (READ_ONLY)")
+        try:
+            backend.con.execute("USE other")
+            backend.con.execute(f'CREATE TABLE memory.main."stored_{name}" AS {query}')
+        finally:
+            backend.con.execute("USE memory")
+            backend.con.execute("DETACH other")
+        rows = backend.table(f"stored_{name}")
+    return Received(rows=rows, header=tuple(rows.columns), origin=shown(address), notes=("DuckDB",))
 
 
 def _schema(fields: list[pa.Field]) -> pa.Schema:
@@ -123,11 +140,9 @@ def _existing(address: str) -> Path:
 
 
 def _open(address: str) -> Any:
-    """Open a database of DuckDB or PostgreSQL to read."""
+    """Open a database of PostgreSQL."""
     import ibis
 
-    if address.lower().startswith("duckdb:"):
-        return ibis.duckdb.connect(_existing(address), read_only=True, autoinstall_known_extensions=False)
     try:
         return ibis.connect(re.sub("^postgresql?:", "postgres:", address, flags=re.IGNORECASE))
     except ImportError:
@@ -151,6 +166,12 @@ def _tables(address: str) -> set[str]:
                 )
             }
     with refusing_damage():
+        if address.lower().startswith("duckdb:"):
+            import duckdb
+
+            with duckdb.connect(str(_existing(address)), read_only=True) as connection:
+                found = connection.execute("SELECT table_name FROM information_schema.tables").fetchall()
+            return {row[0] for row in found}
         opened = _open(address)
         try:
             return set(opened.list_tables())

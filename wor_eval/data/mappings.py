@@ -199,9 +199,11 @@ def _table(name: str, raw: Mapping[str, Any], dictionary: Dictionary, problems: 
         wrong.append(f"{name}: file is not a regular expression")
     if raw.get("assumption") and raw["assumption"] not in ASSUMPTIONS:
         wrong.append(f"{name}: assumption must be one of {', '.join(ASSUMPTIONS)}")
+    if not isinstance(raw.get("where", []), list):
+        wrong.append(f"{name}: where must be a list")
     unpivot = _unpivot(name, raw.get("unpivot"), wrong)
     kind_break = _kind_break(name, raw.get("break"), wrong)
-    where = tuple(_where(name, part, wrong) for part in raw.get("where", []))
+    where = tuple(_where(name, part, wrong) for part in _listed(raw.get("where")))
     problems += wrong
     return TableMapping(
         table=name,
@@ -251,6 +253,10 @@ def _rule(where: str, raw: object, problems: list[str]) -> ColumnRule:
     )
 
 
+def _listed(raw: object) -> list[Any]:
+    return raw if isinstance(raw, list) else []
+
+
 def _wrong_types(where: str, raw: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is of the wrong type in the rule of one column."""
     kinds: Mapping[str, tuple[type, ...]] = {
@@ -260,6 +266,9 @@ def _wrong_types(where: str, raw: Mapping[str, Any]) -> Iterator[str]:
     for key, kind in kinds.items():
         if key in raw and not isinstance(raw[key], kind):
             yield f"{where}: {key} must be {' or '.join(k.__name__ for k in kind)}"
+    for key in ("column", "items"):
+        if not all(isinstance(name, str) for name in _listed(raw.get(key))):
+            yield f"{where}: {key} must be a list of names"
     ages = raw.get("ages", {})
     if isinstance(ages, dict) and ages:
         if not all(

@@ -176,7 +176,8 @@ def _column(received: Received, name: str) -> Foreign:
     )
     filled = max(found["filled"], 1)
     fits = {
-        kind: max(found[f"{kind}_{i}"] for i in range(len(ways))) / filled for kind, ways in LAYOUTS.items()
+        str(kind): max(found[f"{kind}_{i}"] for i in range(len(ways))) / filled
+        for kind, ways in LAYOUTS.items()
     }
     few = (
         rows.drop_null().distinct().order_by("text").limit(_MOST_VALUES + 1).to_pyarrow()["text"].to_pylist()
@@ -185,7 +186,7 @@ def _column(received: Received, name: str) -> Foreign:
         name=name,
         values=tuple(few) if len(few) <= _MOST_VALUES else (),
         labels=received.labels.get(name, {}),
-        fits=dict(fits) if found["filled"] else dict[str, float](),
+        fits=fits if found["filled"] else {},
     )
 
 

@@ -173,7 +173,7 @@ def as_text(cell: ibis.Value) -> ibis.Value:
 
 def is_whole(cell: ibis.Value) -> ibis.Value:
     """Return true where a decimal number is whole, and small enough that its type holds every whole number."""
-    limit = 2**24 if cell.type().nbytes == 4 else 2**53
+    limit = (2**24 if cell.type().nbytes == 4 else 2**53) - 1  # the first that two numbers share
     near = cell.between(-limit, limit).ifelse(cell, 0.5)
     return near == near.floor()
 
