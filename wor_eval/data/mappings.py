@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 from wor_eval.assets import asset
 from wor_eval.data.accepted import ASSUMPTIONS
-from wor_eval.data.dictionary import Dictionary
+from wor_eval.data.dictionary import Dictionary, TableSchema
 from wor_eval.data.mapping_rules import ColumnRule, DateWriting, KindBreak, Unpivot, Where, clean_cuts
 from wor_eval.errors import DataError
 
@@ -187,12 +187,7 @@ def _table(name: str, raw: Mapping[str, Any], dictionary: Dictionary, problems: 
         if column not in schema.columns
     ]
     rules = {column: _rule(f"{name}.{column}", rule, wrong) for column, rule in columns.items()}
-    if not raw.get("refused"):
-        wrong += [
-            f"{name}.{column.name}: required, and left unmapped ({column.description.en.rstrip('.')})"
-            for column in schema.columns.values()
-            if not column.optional and column.name not in columns
-        ]
+    wrong += [] if raw.get("refused") else _unmapped(schema, columns)
     try:
         re.compile(raw.get("file", ""))
     except (re.error, TypeError):
@@ -217,6 +212,15 @@ def _table(name: str, raw: Mapping[str, Any], dictionary: Dictionary, problems: 
         assumption=str(raw.get("assumption", "")),
         kind_break=kind_break,
     )
+
+
+def _unmapped(schema: TableSchema, columns: Mapping[str, Any]) -> list[str]:
+    """Name the required columns that a mapping leaves out."""
+    return [
+        f"{schema.name}.{column.name}: required, and left unmapped ({column.description.en.rstrip('.')})"
+        for column in schema.columns.values()
+        if not column.optional and column.name not in columns
+    ]
 
 
 def _rule(where: str, raw: object, problems: list[str]) -> ColumnRule:

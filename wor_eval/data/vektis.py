@@ -30,7 +30,7 @@ _FULL: Mapping[str, str] = {name[:_LONGEST]: name for name in _WHOLE}
 
 
 def reference_rates(path: Path | str) -> pd.DataFrame:
-    """Give the insured-care costs per insured year by age and sex.
+    r"""Give the insured-care costs per insured year by age and sex.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ def reference_rates(path: Path | str) -> pd.DataFrame:
     --------
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = (folder / "v.csv").write_text(
-    ...     "GESLACHT;LEEFTIJDSKLASSE;AANTAL_VERZEKERDEJAREN;KOSTEN_FARMACIE;KOSTEN_OVERIG\\n"
-    ...     "M;90+;1,5;300;0\\nM;90+;0,5;100;20\\n"
+    ...     "GESLACHT;LEEFTIJDSKLASSE;AANTAL_VERZEKERDEJAREN;KOSTEN_FARMACIE;KOSTEN_OVERIG\n"
+    ...     "M;90+;1,5;300;0\nM;90+;0,5;100;20\n"
     ... )
     >>> reference_rates(folder / "v.csv")[["care", "insured_years", "eur_per_insured_year"]].values.tolist()
     [['kosten_farmacie', 2.0, 200.0], ['kosten_overig', 2.0, 10.0], ['total', 2.0, 210.0]]
