@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import browser
 from tests.economics_study import economic_folder, economic_saved
 from tests.test_reports import Page
 from wor_eval.report import brief_words, cheers, economics_figures, economics_tables, economics_words
@@ -39,6 +40,16 @@ def test_the_index_opens_the_report_and_the_brief(site) -> None:
     text = (site / "index.html").read_text(encoding="utf-8")
     for name in ("cost_effectiveness.nl", "cost_effectiveness.brief.nl", "cost_effectiveness.brief.en"):
         assert f"{name}.html" in text
+
+
+def test_axe_finds_nothing_on_the_brief_and_it_fits_a_telephone_and_paper(site) -> None:
+    brief = site / "cost_effectiveness.brief.nl.html"
+    with browser.browser() as chromium:
+        with browser.opened(chromium, brief, width=browser.NARROW) as page:
+            assert browser.violations(page) == []
+            assert browser.too_wide(page) == []
+        assert browser.on_paper(chromium, brief)[0] == []
+        assert browser.on_paper(chromium, site / "cost_effectiveness.en.html")[0] == []
 
 
 def test_no_page_speaks_of_saving(pages) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import wor_eval
+from tests import browser
 from tests.saved_study import saved, saved_folder
 from wor_eval.assets import asset
-from wor_eval.report import tables, words
+from wor_eval.report import strobe, tables, words
 from wor_eval.report.index_words import likely, outcome_lines
 from wor_eval.report.qmd import Chunk, Inline, Prose, Report, read_qmd
 from wor_eval.report.site import BRIEF, render_site
@@ -312,6 +313,75 @@ def test_nothing_else_is_left_in_the_folder(site):
         "index.en.html",
         "index.html",
     ]
+
+
+@LANGS
+def test_strobe_and_record_are_answered_item_by_item(pages, lang):
+    table = tables.strobe(saved(lang))
+    numbers = [row[0] for row in table.rows]
+    assert len(numbers) == len(set(numbers)) == 47
+    assert {number.rstrip("abcde") for number in numbers if number[0] != "R"} == {
+        str(n) for n in range(1, 23)
+    }
+    assert sum(number.startswith("R") for number in numbers) == 13
+    for row in table.rows:
+        assert row[1] in pages[lang].text
+
+
+@pytest.mark.parametrize("kind", ["before_after", "matched_cohort"])
+@LANGS
+def test_strobe_points_at_parts_of_the_report_it_stands_in(kind, lang):
+    path = asset("reports", f"{kind}.{lang}.qmd")
+    prose = "".join(piece.text for piece in report(path).pieces if isinstance(piece, Prose))
+    there = {chunk.label for chunk in chunks(path)} | set(re.findall(r"\{#(sec-[\w-]+)\}", prose))
+    named = {place for item in strobe.items(kind) for place in re.findall(r"@([\w-]+)", item.where.in_(lang))}
+    assert named <= there
+
+
+# Pages in a browser
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser.browser() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("file", ["before_after.nl.html", "index.en.html"])
+@pytest.mark.parametrize("width", [browser.NARROW, 1280])
+def test_axe_finds_nothing_and_nothing_sticks_out(site, chromium, file, width):
+    with browser.opened(chromium, site / file, width=width) as page:
+        assert browser.violations(page) == []
+        assert browser.too_wide(page) == []
+
+
+@pytest.mark.parametrize("file", ["before_after.en.html", "index.html"])
+def test_a_page_fits_on_paper(site, chromium, file):
+    sticks_out, pdf = browser.on_paper(chromium, site / file)
+    assert sticks_out == []
+    assert pdf.startswith(b"%PDF-")
+
+
+def test_the_keyboard_goes_to_the_text_the_contents_and_what_scrolls(site, chromium):
+    with browser.opened(chromium, site / "before_after.en.html", width=browser.NARROW) as page:
+        order = browser.focus_order(page, presses=3)
+        assert order[0] == "A.skip-link true"
+        assert order[1].startswith("SUMMARY")
+        page.focus("#main")
+        inside = browser.focus_order(page, presses=40)
+    assert all(place.endswith("true") for place in inside), "what has the focus shows it"
+    assert any(place.startswith("DIV.figure-scroll") for place in inside)
+    assert any(place.startswith("DIV.table-scroll") for place in inside)
+
+
+def test_axe_and_the_ruler_do_find_what_is_wrong(chromium, tmp_path):
+    pale, wide = "<p style='color:#ccc'>pale</p>", "<div style='width:900px'>wide</div>"
+    (tmp_path / "wrong.html").write_text(f"<html><body><img src='data:,'>{pale}{wide}</body></html>")
+    with browser.opened(chromium, tmp_path / "wrong.html", width=browser.NARROW) as page:
+        found = " ".join(browser.violations(page))
+        for rule in ("html-has-lang", "image-alt", "color-contrast", "document-title"):
+            assert rule in found
+        assert "the page scrolls to the side" in browser.too_wide(page)
 
 
 def test_an_interval_is_said_in_words():

@@ -1,4 +1,5 @@
--- Tables that read well aloud and on a narrow screen: header cells with a scope, and a frame that scrolls.
+-- Tables that read well aloud and on a narrow screen: header cells with a scope, and a frame that scrolls, which the
+-- keyboard reaches. Figures on a line of their own get such a frame too.
 -- Used by both renderers, after captions and numbers are in place.
 
 local function set_scope(rows, first, last, scope)
@@ -30,3 +31,11 @@ function Table(tbl)
   tbl.colspecs = tbl.colspecs:map(function(spec) return { spec[1], nil } end)
   return pandoc.Div({ tbl }, pandoc.Attr("", { "table-scroll" }, { tabindex = "0" }))
 end
+
+local function framed(block)
+  if FORMAT:match("html") and #block.content == 1 and block.content[1].t == "Image" then
+    return pandoc.Div({ pandoc.Plain(block.content) }, pandoc.Attr("", { "figure-scroll" }, { tabindex = "0" }))
+  end
+end
+
+Para, Plain = framed, framed

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from wor_eval.language import MISSING, interval, number, p_value, percent
 from wor_eval.report.gate_words import amount, verdict
 from wor_eval.report.results import Results, describe_table
+from wor_eval.report.strobe import items
 from wor_eval.report.terms import term
 from wor_eval.study import Lang
 
@@ -319,3 +320,12 @@ def provenance(results: Results) -> ReportTable:
     )
     headers = ("Bron", "Waarde") if nl else ("Source", "Value")
     return ReportTable(headers=headers, rows=rows, align=("left", "left"))
+
+
+def strobe(results: Results) -> ReportTable:
+    """Show each item of STROBE and RECORD with where it is answered, or that it is not."""
+    lang, nl = results.lang, results.lang == "nl"
+    found = items("before_after" if results.study.design is None else "matched_cohort")
+    rows = [(item.number, item.name.in_(lang), item.where.in_(lang)) for item in found]
+    headers = ("Nr.", "Onderwerp", "Waar") if nl else ("No.", "Item", "Where")
+    return ReportTable(headers=headers, rows=tuple(rows), align=("right", "left", "left"))
