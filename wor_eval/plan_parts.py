@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Lang = Literal["nl", "en"]
 Days = tuple[int, int]
+Engine = Literal["duckdb", "pyspark"]
 
 
 class Plan(BaseModel):
@@ -58,11 +59,12 @@ class StudyPlan(Plan):
     title: Text
     question: Text
     seed: Annotated[int, Field(ge=0)]
+    engine: Engine = "duckdb"
     assumptions: tuple[Assumption, ...] = ()
     disclosure: Disclosure = Disclosure()
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the plan, independent of how the TOML was laid out."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        """SHA-256 of the plan, independent of how the TOML was laid out and of the engine: that asks nothing else."""
+        text = json.dumps(self.model_dump(mode="json", exclude={"engine"}), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
