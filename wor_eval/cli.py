@@ -6,10 +6,13 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import wor_eval
 from wor_eval.errors import WorEvalError
+
+if TYPE_CHECKING:
+    from wor_eval.stages import Store
 
 _FORMATS: Final = ("html", "pdf", "docx")
 _SCENARIOS: Final = ("effect", "null-peak", "null-level", "mixed")
@@ -120,6 +123,22 @@ def _add_run(commands: Commands) -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("results"), help="results folder (default: results)")
     parser.add_argument("--replace", action="store_true", help="replace an older result of this study")
+    parser.add_argument(
+        "--engine", choices=("duckdb", "pyspark"), help="where events are summed (default: as the plan says)"
+    )
+    parser.add_argument(
+        "--stages",
+        type=Path,
+        metavar="FOLDER",
+        help="where finished stages are kept until the results stand, closed to others: they hold data of persons "
+        "(default: .wor_eval_stages beside the results folder)",
+    )
+    parser.add_argument(
+        "--keep-stages", action="store_true", help="do not remove them when the study is done"
+    )
+    parser.add_argument(
+        "--no-stages", action="store_true", help="keep nothing: begin anew after an interruption"
+    )
 
 
 def _add_report(commands: Commands) -> None:
@@ -230,11 +249,26 @@ def _run(chosen: argparse.Namespace) -> int:
 
     path = _plan(chosen.plan)
     plan = wor_eval.read_study(path)
+    if chosen.engine:
+        plan = plan.model_copy(update={"engine": chosen.engine})
+    stages = _stages(chosen, plan.name)
     data = _data(chosen.data or (str(path) if _names_data(path) else None), plan)
-    results = run_study(data, plan, progress=lambda step: _say(f"{plan.name}: {step}"))
+    results = run_study(data, plan, progress=lambda step: _say(f"{plan.name}: {step}"), stages=stages)
     place = wor_eval.save_results(results, chosen.out, replace=chosen.replace)
+    if stages is not None and not chosen.keep_stages:
+        stages.clear()
     _say(f"{plan.name}: results stand in {place}")
     return 0
+
+
+def _stages(chosen: argparse.Namespace, study: str) -> Store | None:
+    """Give the store of the finished stages of a study, if they are to be kept."""
+    from wor_eval.stages import stage_store
+
+    if chosen.no_stages:
+        return None
+    folder = chosen.stages or chosen.out.resolve().parent / ".wor_eval_stages"
+    return stage_store(folder / study, results=chosen.out)
 
 
 def _names_data(path: Path) -> bool:

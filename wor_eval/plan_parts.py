@@ -66,5 +66,7 @@ class StudyPlan(Plan):
     @property
     def digest(self) -> str:
         """SHA-256 of the plan, independent of how the TOML was laid out and of the engine: that asks nothing else."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"engine"}), sort_keys=True, ensure_ascii=False)
+        text = json.dumps(
+            self.model_dump(mode="json", exclude={"engine"}), sort_keys=True, ensure_ascii=False
+        )
         return hashlib.sha256(text.encode()).hexdigest()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
+from wor_eval.kept import counted_parts, kept_cohort, kept_course, kept_tables
+from wor_eval.stages import ALONE, Steps, Store
 from wor_eval.study import Study, StudyPlan
 
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 
 def run_study(
-    data: StudyData | None, plan: StudyPlan, *, progress: Callable[[str], None] = lambda step: None
+    data: StudyData | None,
+    plan: StudyPlan,
+    *,
+    progress: Callable[[str], None] = lambda step: None,
+    stages: Store | None = None,
 ) -> Results:
     """Carry out a study of any kind.
 
@@ -34,6 +39,9 @@ def run_study(
         The plan, as :func:`wor_eval.read_study` gives it.
     progress : callable
         Told the name of each step as it starts.
+    stages : Store, optional
+        Where finished stages are kept, so that an interrupted run goes on where it was; see
+        :mod:`wor_eval.stages`. Without it nothing of a person is written.
 
     Returns
     -------
@@ -45,12 +53,18 @@ def run_study(
     WorEvalError
         The plan does not fit the data; the message says what and where.
     """
+    from wor_eval.data.engine import on_engine
     from wor_eval.errors import StudyError
     from wor_eval.report.results import Results
 
     if data is None and plan.needs_data:
         raise StudyError(f"study {plan.name} is carried out on raw tables: say with --data where they are")
-    made = KINDS[plan.kind](data, plan, progress)
+    if data is None:
+        made = KINDS[plan.kind](data, plan, Steps(say=progress))
+    else:
+        steps = Steps(say=progress, store=stages, inputs=data.digest)
+        with on_engine(data, plan.engine) as tables:
+            made = KINDS[plan.kind](tables, plan, steps)
     manifest = {
         "study": plan.name,
         "data_digest": data.digest if data is not None and plan.needs_data else None,
@@ -83,15 +97,16 @@ class Made:
     notes: Sequence[str] = ()
 
 
-def _effects(data: StudyData, study: Study, progress: Callable[[str], None]) -> Made:
+def _effects(data: StudyData, study: Study, progress: Steps) -> Made:
     """Carry out a study of effects: cohort, design, effects, economics."""
-    from wor_eval.cohort.build import build_cohort
-
     study, left_out = _with_data(study, data)
     study = study.model_copy(update={"assumptions": (*study.assumptions, *data.assumptions)})
     progress("cohort")
-    cohort = build_cohort(data, study)
-    progress("effects")
+    cohort = kept_cohort(data, study, progress)
+    arms = cohort.persons["arm"].value_counts()
+    progress(
+        f"effects, on {arms.get('referred', 0):,} referred and {arms.get('comparison', 0):,} comparison units"
+    )
     if study.design is None:
         tables = before_after_tables(data, cohort, study, progress=progress)
     elif study.economics is not None:
@@ -101,7 +116,7 @@ def _effects(data: StudyData, study: Study, progress: Callable[[str], None]) -> 
     return Made(plan=study, tables=tables, observed=cohort.observed, notes=left_out)
 
 
-KINDS: Final[Mapping[str, Callable[[Any, Any, Callable[[str], None]], Made]]] = {"effects": _effects}
+KINDS: Final[Mapping[str, Callable[[Any, Any, Steps], Made]]] = {"effects": _effects}
 """How each kind of study of :data:`wor_eval.study.PLANS` is carried out."""
 
 
@@ -123,16 +138,19 @@ def _together(
     makers: Mapping[str, Callable[[str], pd.DataFrame]],
     study: Study,
     *,
+    progress: Steps = ALONE,
     measures: tuple[str, ...] = ("rate_per_year", "cost_per_year", "mean_score"),
 ) -> dict[str, pd.DataFrame]:
     """Make each table for each outcome of the plan's effects, and put the outcomes below each other."""
     import pandas as pd
 
+    def below_each_other(make: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
+        return pd.concat([make(name) for name in names], ignore_index=True)
+
     names = list(dict.fromkeys(name for effect in study.effects for name in effect.outcomes))
     names = [name for name in names if study.outcome(name).measure in measures]
-    return {
-        table: pd.concat([make(name) for name in names], ignore_index=True) for table, make in makers.items()
-    }
+    tables = {table: partial(below_each_other, make) for table, make in makers.items()}
+    return kept_tables(tables, study, progress)
 
 
 def before_after_tables(
@@ -140,7 +158,7 @@ def before_after_tables(
     cohort: Cohort,
     study: Study,
     *,
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Steps = ALONE,
 ) -> dict[str, pd.DataFrame]:
     """Make the tables of a before-and-after study, with the change expected with no effect beside each.
 
@@ -152,8 +170,8 @@ def before_after_tables(
         Persons and outcomes.
     study : Study
         The plan.
-    progress : callable
-        Told the name of each step as it starts.
+    progress : Steps
+        Told the name of each step as it starts; keeps finished stages.
 
     Returns
     -------
@@ -177,11 +195,10 @@ def before_after_tables(
     }
     if study.windows.placebo and study.cohort.entries:
         makers["regression_to_mean"] = lambda name: no_effect_table(cohort, study, outcome=name)
-    contacts = _together(makers, study, measures=("rate_per_year",))
-    progress("costs, scores and times to an event")
+    contacts = _together(makers, study, progress=progress, measures=("rate_per_year",))
     described = describe_cohort(cohort, study)
     judged = {"gates": before_after_gates(cohort, study)} if study.gates.declared else {}
-    others = _other_tables(data, cohort, study, described["monthly"])
+    others = _other_tables(data, cohort, study, described["monthly"], progress=progress)
     return {**described, **judged, **contacts, **others}
 
 
@@ -190,7 +207,7 @@ def matched_tables(
     cohort: Cohort,
     study: Study,
     *,
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Steps = ALONE,
 ) -> dict[str, pd.DataFrame]:
     """Make the tables of a matched cohort: design, balance, effects, designs side by side, checks.
 
@@ -202,8 +219,8 @@ def matched_tables(
         Both arms.
     study : Study
         The plan, with a design.
-    progress : callable
-        Told the name of each step as it starts.
+    progress : Steps
+        Told the name of each step as it starts; keeps finished stages.
 
     Returns
     -------
@@ -213,7 +230,6 @@ def matched_tables(
         triangulation, specification``; for costs, scores and times to an event those of
         :func:`wor_eval.effects.outcome_tables.outcome_tables`.
     """
-    from wor_eval.cohort.outcomes import add_course
     from wor_eval.design import diagnostics
     from wor_eval.design.matching import match_cohort
     from wor_eval.effects import checks
@@ -226,8 +242,7 @@ def matched_tables(
     headline = study.headline.outcomes[0]
     progress("matching")
     matched = match_cohort(cohort, study, outcome=headline)
-    used = np.flatnonzero(matched.weight > 0)
-    matched = replace(matched, cohort=add_course(data, cohort, study, units=used))
+    matched = replace(matched, cohort=kept_course(data, matched, study, progress))
     makers: dict[str, Callable[[str], pd.DataFrame]] = {
         "effects": lambda name: matched_effects(matched, study, outcome=name).to_frame(),
     }
@@ -247,11 +262,10 @@ def matched_tables(
     described["rates"] = rates(matched.cohort, study, weight=matched.weight)
     described["monthly"] = monthly(matched.cohort, study, weight=matched.weight)
     progress("designs side by side and checks")
-    checked = {name: make() for name, make in for_headline.items()}
+    checked = kept_tables(for_headline, study, progress)
     judged = _judged(matched, study, history=headline, tables=checked)
-    progress("costs, scores and times to an event")
-    others = _other_tables(data, matched, study, described["monthly"])
-    return {**described, **judged, **_together(makers, study), **checked, **others}
+    others = _other_tables(data, matched, study, described["monthly"], progress=progress)
+    return {**described, **judged, **_together(makers, study, progress=progress), **checked, **others}
 
 
 def _judged(
@@ -267,7 +281,7 @@ def _judged(
 
 
 def _other_tables(
-    data: StudyData, who: Cohort | MatchedCohort, study: Study, monthly: pd.DataFrame
+    data: StudyData, who: Cohort | MatchedCohort, study: Study, monthly: pd.DataFrame, *, progress: Steps
 ) -> dict[str, pd.DataFrame]:
     """Make the tables of costs, scores and times to an event of either design, and the interrupted time series."""
     from wor_eval.cohort.build import Cohort
@@ -275,8 +289,10 @@ def _other_tables(
     from wor_eval.effects.interrupted_tables import interrupted_tables
     from wor_eval.effects.outcome_tables import outcome_tables
 
+    progress("costs, scores and times to an event")
     arms = referred_alone(who) if isinstance(who, Cohort) else matched_arms(who)
-    return {**interrupted_tables(monthly, study), **outcome_tables(data, arms, study)}
+    others = progress.keep("other outcomes", counted_parts(study), lambda: outcome_tables(data, arms, study))
+    return {**interrupted_tables(monthly, study), **others}
 
 
 def economic_tables(
@@ -284,7 +300,7 @@ def economic_tables(
     cohort: Cohort,
     study: Study,
     *,
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Steps = ALONE,
 ) -> dict[str, pd.DataFrame]:
     """Make the tables of an economic evaluation: design, balance, effects on scores, costs beside effects.
 
@@ -319,7 +335,7 @@ def economic_tables(
         "design": diagnostics.design_numbers(matched, study, outcome=history),
         "balance": balance,
         **_judged(matched, study, history=history, tables={"balance": balance}),
-        **_together(makers, study),
+        **_together(makers, study, progress=progress),
         **evaluate(data, matched, study),
     }
 

@@ -13,9 +13,10 @@ import os
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from wor_eval.assets import asset
 from wor_eval.errors import WorEvalError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     Frames = Mapping[str, pd.DataFrame]
 
 _LIBRARIES = ("numpy", "scipy", "pandas", "statsmodels", "duckdb", "ibis-framework", "pyarrow")
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +75,7 @@ class Store:
         self._open()
         part = self.folder / f"{key}.{os.getpid()}.part"
         try:
-            with part.open("wb", opener=_private) as file, zipfile.ZipFile(file, "w") as stage:
+            with os.fdopen(os.open(part, _NEW, 0o600), "wb") as file, zipfile.ZipFile(file, "w") as stage:
                 for name, frame in frames.items():
                     table = pa.Table.from_pandas(frame)
                     with (
@@ -100,12 +102,9 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         for part in self.folder.glob("*.part"):
-            if not _runs(int(part.suffixes[-2].lstrip("."))):
+            process = part.name.split(".")[-2]
+            if process.isdigit() and not _runs(int(process)):
                 part.unlink(missing_ok=True)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _runs(process: int) -> bool:
@@ -186,6 +185,10 @@ class Steps:
         return self.store.read(key) or frames
 
 
+ALONE: Final = Steps()
+"""Steps that are told to nobody, and kept nowhere."""
+
+
 def stage_store(folder: Path, *, results: Path) -> Store:
     """Give the store in a folder.
 
@@ -199,6 +202,7 @@ def stage_store(folder: Path, *, results: Path) -> Store:
     return Store(folder=folder)
 
 
+@cache
 def code_digest() -> str:
     """Return the SHA-256 of this package, its declarations and the versions of the libraries it counts with."""
     total = hashlib.sha256(repr([(name, version(name)) for name in _LIBRARIES]).encode())

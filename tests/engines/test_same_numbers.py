@@ -85,9 +85,17 @@ def test_spark_gives_the_numbers_of_duckdb(data: StudyData, study: Study, by_duc
     sql = pytest.importorskip("pyspark.sql", reason="Spark is not installed: pip install wor-eval[spark]")
     if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
         pytest.skip("Java is not installed")
-    local = {"spark.sql.shuffle.partitions": "1", "spark.driver.bindAddress": "127.0.0.1",
-             "spark.driver.host": "127.0.0.1", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false",
-             "spark.sql.adaptive.enabled": "false", "spark.sql.session.timeZone": "America/New_York"}  # fmt: skip
+    local = {
+        "spark.sql.shuffle.partitions": "1",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # many small queries
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "America/New_York",  # days must not depend on it
+    }
     session = sql.SparkSession.builder.master("local[2]").config(map=local).getOrCreate()
     try:
         with on_engine(data, "pyspark") as elsewhere:

@@ -16,7 +16,10 @@ from wor_eval.plan_parts import Engine
 if TYPE_CHECKING:
     from wor_eval.data.read import StudyData
 
-_QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+_QUIET: dict[str, bool | float | int | str | None] = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
 
 
 @contextmanager
