@@ -16,7 +16,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "wor_eval"
 STAGES = ("data", "cohort", "design", "effects", "economics", "report")
-PLAN = frozenset({"study", "economics_plan", "gates_plan", "plan_parts"})
+PLAN = frozenset({"study", "economics_plan", "gates_plan", "power_plan", "published_plan", "plan_parts"})
 EVERYTHING = frozenset(
     {*STAGES, *PLAN, "errors", "language", "whole", "assets", "stages", "kept", "run", "demo", "wor_eval"}
 )
@@ -26,7 +26,9 @@ TOP_LEVEL = {
     "plan_parts": frozenset[str](),
     "economics_plan": frozenset({"plan_parts"}),
     "gates_plan": frozenset({"plan_parts"}),
-    "study": frozenset({"errors", "economics_plan", "gates_plan", "plan_parts"}),
+    "power_plan": frozenset({"economics_plan", "plan_parts"}),
+    "published_plan": frozenset({"plan_parts"}),
+    "study": frozenset({"errors", *PLAN}),
     "whole": frozenset({"errors"}),
     "stages": frozenset({"errors", "assets"}),
     "language": frozenset({"errors", "study"}),

@@ -144,7 +144,7 @@ def test_shared_parts_come_in_both_languages():
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_report_belongs_to_a_study_plan(study):
-    plan = "cost_effectiveness" if study == BRIEF else study
+    plan = {BRIEF: "cost_effectiveness", "power": "matched_cohort"}.get(study, study)
     assert asset("analyses", f"{plan}.toml").is_file()
 
 

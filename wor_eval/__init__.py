@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     from wor_eval.report import outcome_figures as outcome_figures
     from wor_eval.report import outcome_tables as outcome_tables
     from wor_eval.report import outcome_words as outcome_words
+    from wor_eval.report import power_figures as power_figures
+    from wor_eval.report import power_tables as power_tables
+    from wor_eval.report import power_words as power_words
+    from wor_eval.report import published_figures as published_figures
+    from wor_eval.report import published_tables as published_tables
+    from wor_eval.report import published_words as published_words
     from wor_eval.report import tables as tables
     from wor_eval.report import words as words
     from wor_eval.report.render import render_report as render_report
@@ -49,8 +55,10 @@ if TYPE_CHECKING:
     from wor_eval.report.results import save_results as save_results
     from wor_eval.report.verify import verify_results as verify_results
     from wor_eval.run import run_study as run_study
+    from wor_eval.study import PowerStudy as PowerStudy
     from wor_eval.study import Study as Study
     from wor_eval.study import StudyPlan as StudyPlan
+    from wor_eval.study import power_study as power_study
     from wor_eval.study import read_study as read_study
     from wor_eval.study import study_plan as study_plan
 
@@ -65,7 +73,7 @@ _MODULES = {
         "EstimationError",
         "ReportError",
     ),
-    "wor_eval.study": ("Study", "StudyPlan", "read_study", "study_plan"),
+    "wor_eval.study": ("Study", "StudyPlan", "read_study", "study_plan", "PowerStudy", "power_study"),
     "wor_eval.run": ("run_study",),
     "wor_eval.data.dictionary": ("Dictionary", "read_dictionary", "codebook"),
     "wor_eval.data.simulate": ("simulate_study",),
@@ -95,6 +103,12 @@ _MODULES = {
         "outcome_tables",
         "outcome_figures",
         "outcome_words",
+        "published_tables",
+        "published_figures",
+        "published_words",
+        "power_tables",
+        "power_figures",
+        "power_words",
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

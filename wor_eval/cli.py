@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_map(commands)
     _add_run(commands)
+    _add_power(commands)
     _add_report(commands)
     _add_verify(commands)
     _add_codebook(commands)
@@ -139,6 +140,16 @@ def _add_run(commands: Commands) -> None:
     parser.add_argument(
         "--no-stages", action="store_true", help="keep nothing: begin anew after an interruption"
     )
+
+
+def _add_power(commands: Commands) -> None:
+    says = "before the study: simulate what the headline of a plan can find, and save it as <plan>_power"
+    parser = _add(commands, "power", says, _power)
+    parser.add_argument(
+        "plan", type=Path, help="study plan (TOML) with a [power] part, or the name of one that is shipped"
+    )
+    parser.add_argument("--out", type=Path, default=Path("results"), help="results folder (default: results)")
+    parser.add_argument("--replace", action="store_true", help="replace an older result of this plan")
 
 
 def _add_report(commands: Commands) -> None:
@@ -275,6 +286,16 @@ def _names_data(path: Path) -> bool:
     from wor_eval.data.sources import holds_sources
 
     return holds_sources(path)
+
+
+def _power(chosen: argparse.Namespace) -> int:
+    from wor_eval.run import run_study
+
+    plan = wor_eval.power_study(wor_eval.read_study(_plan(chosen.plan)))
+    results = run_study(None, plan, progress=lambda step: _say(f"{plan.name}: {step}"))
+    place = wor_eval.save_results(results, chosen.out, replace=chosen.replace)
+    _say(f"{plan.name}: results stand in {place}; wor-eval report {plan.name} makes the report")
+    return 0
 
 
 def _data(folder: str | None, plan: wor_eval.StudyPlan) -> wor_eval.StudyData | None:

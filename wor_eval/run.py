@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from wor_eval.kept import counted_parts, kept_cohort, kept_course, kept_tables
+from wor_eval.published_plan import PublishedStudy
 from wor_eval.stages import ALONE, Steps, Store
-from wor_eval.study import Study, StudyPlan
+from wor_eval.study import PowerStudy, Study, StudyPlan
 
 if TYPE_CHECKING:
     from datetime import date
@@ -67,7 +68,7 @@ def run_study(
             made = KINDS[plan.kind](tables, plan, steps)
     manifest = {
         "study": plan.name,
-        "data_digest": data.digest if data is not None and plan.needs_data else None,
+        "data_digest": data.digest if data is not None and plan.needs_data else made.digest,
         "plan_as_given": plan.digest,
         "observed": [day.isoformat() for day in made.observed],
         "notes": [*(data.notes if data is not None and plan.needs_data else ()), *made.notes],
@@ -89,12 +90,15 @@ class Made:
         First and last day of observation; empty where the study reads no data.
     notes : sequence of str
         What the reader of the results must know.
+    digest : str or None
+        Digest of what the study read in place of raw tables.
     """
 
     plan: StudyPlan
     tables: Mapping[str, pd.DataFrame]
     observed: tuple[date, ...] = ()
     notes: Sequence[str] = ()
+    digest: str | None = None
 
 
 def _effects(data: StudyData, study: Study, progress: Steps) -> Made:
@@ -116,7 +120,29 @@ def _effects(data: StudyData, study: Study, progress: Steps) -> Made:
     return Made(plan=study, tables=tables, observed=cohort.observed, notes=left_out)
 
 
-KINDS: Final[Mapping[str, Callable[[Any, Any, Steps], Made]]] = {"effects": _effects}
+def _published(data: None, study: PublishedStudy, progress: Steps) -> Made:
+    """Carry out a study of published evidence: entries, recomputed and pooled."""
+    from wor_eval.data.published import entries_digest, read_entries
+    from wor_eval.economics.published import published_tables
+
+    progress("published entries")
+    entries = read_entries(study.folders)
+    progress("recomputing and pooling")
+    return Made(plan=study, tables=published_tables(entries, study), digest=entries_digest(entries))
+
+
+def _power(data: None, planned: PowerStudy, progress: Steps) -> Made:
+    """Simulate a study that has not been carried out yet."""
+    from wor_eval.effects.power import power_tables
+
+    return Made(plan=planned, tables=power_tables(planned.study, progress=progress))
+
+
+KINDS: Final[Mapping[str, Callable[[Any, Any, Steps], Made]]] = {
+    "effects": _effects,
+    "published_evidence": _published,
+    "power": _power,
+}
 """How each kind of study of :data:`wor_eval.study.PLANS` is carried out."""
 
 

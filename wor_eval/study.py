@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -18,10 +18,12 @@ from wor_eval.errors import StudyError
 from wor_eval.gates_plan import Gates
 from wor_eval.plan_parts import Assumption, Days, Disclosure, Lang, StudyPlan, Text
 from wor_eval.plan_parts import Plan as _Plan
+from wor_eval.power_plan import PowerPlan
+from wor_eval.published_plan import PublishedStudy
 
 __all__ = [
     "PLANS", "Assumption", "CohortPlan", "Days", "Design", "Disclosure", "Economics", "EffectPlan", "Gates", "Lang",
-    "Outcome", "Rule", "Study", "StudyPlan", "Text", "Windows", "read_study", "study_plan",
+    "Outcome", "PowerStudy", "Rule", "Study", "StudyPlan", "Text", "Windows", "power_study", "read_study", "study_plan",
 ]  # fmt: skip
 
 
@@ -223,6 +225,7 @@ class Study(StudyPlan):
     negative_control: str | None = None
     economics: Economics | None = None
     gates: Gates = Gates()
+    power: PowerPlan | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -278,7 +281,40 @@ class Study(StudyPlan):
         return next(outcome for outcome in self.outcomes if outcome.name == name)
 
 
-PLANS: Final[Mapping[str, type[StudyPlan]]] = {"effects": Study}
+class PowerStudy(StudyPlan):
+    """The planning of a study of effects: the same plan, simulated instead of carried out; it reads no data."""
+
+    needs_data: ClassVar[bool] = False
+    kind: Literal["power"] = "power"
+    study: Study
+
+
+def power_study(study: StudyPlan) -> PowerStudy:
+    """Give the planning of a study of effects, by the name ``<study>_power``.
+
+    Raises
+    ------
+    StudyError
+        The plan is of another kind: there is no contrast to plan for.
+    """
+    if not isinstance(study, Study):
+        raise StudyError(f"plan {study.name} is of kind {study.kind}: power is that of a study of effects")
+    return PowerStudy(
+        name=f"{study.name}_power",
+        title=Text(nl=f"Vooraf: {study.title.nl}", en=f"Beforehand: {study.title.en}"),
+        question=study.question,
+        seed=study.seed,
+        assumptions=study.assumptions,
+        disclosure=study.disclosure,
+        study=study,
+    )
+
+
+PLANS: Final[Mapping[str, type[StudyPlan]]] = {
+    "effects": Study,
+    "published_evidence": PublishedStudy,
+    "power": PowerStudy,
+}
 """The model of each kind of plan; ``kind`` of a plan is ``effects`` where it says nothing."""
 
 

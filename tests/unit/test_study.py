@@ -299,7 +299,8 @@ def test_shipped_plans_can_be_read(path):
     study = read_study(path)
     assert study.name == path.stem
     assert study.assumptions, "a study states what it assumes"
-    assert {effect for effect in study.effects if effect.headline} == {study.headline}
+    if isinstance(study, Study):
+        assert {effect for effect in study.effects if effect.headline} == {study.headline}
 
 
 def test_a_plan_is_shipped():

@@ -119,7 +119,7 @@ def draw_people(rng: np.random.Generator, persons: int) -> People:
     birth, female = _births(rng, persons)
     level = rng.gamma(LEVEL_SHAPE, 1 / LEVEL_SHAPE, persons)
     age = -birth / 12
-    expected = np.interp(age, _CHRONIC_AGES, _CHRONIC_MEANS)
+    expected = expected_chronic(age)
     n_chronic = rng.poisson(expected * (0.4 + 0.6 * level))
     need = rng.standard_normal(persons) - 0.3 * np.log(level)
     quintile = 1 + (5 * np.argsort(np.argsort(need))) // persons
@@ -138,6 +138,12 @@ def draw_people(rng: np.random.Generator, persons: int) -> People:
         last_month=last,
         death_month=death,
     )
+
+
+def expected_chronic(age: Floats) -> Floats:
+    """Give the mean number of chronic conditions at an age in years (free)."""
+    expected: Floats = np.interp(age, _CHRONIC_AGES, _CHRONIC_MEANS)
+    return expected
 
 
 def n_practices(persons: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from wor_eval.report import brief_words, words
+from wor_eval.report import brief_words, power_words, published_words, words
 from wor_eval.report.results import Results
 from wor_eval.study import Study, StudyPlan
 
@@ -56,5 +56,11 @@ _ECONOMIC: Final = Shown(
     report="cost_effectiveness",
     summary=lambda found: f"{brief_words.answer(found)} {brief_words.ages(found)}",
 )
-KINDS: Final[Mapping[str, Shown]] = {}
+KINDS: Final[Mapping[str, Shown]] = {
+    "published_evidence": Shown(
+        report="published_evidence",
+        summary=lambda found: published_words.answer(found).text,
+    ),
+    "power": Shown(report="power", summary=lambda found: power_words.answer(found).text),
+}
 """How each kind of study of :data:`wor_eval.study.PLANS` other than ``effects`` is shown."""

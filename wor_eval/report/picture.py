@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,15 +66,20 @@ class Picture:
 
 
 def new_figure(
-    *, height: float, width: float = 7.2, rows: int = 1, columns: int = 1
+    *,
+    height: float,
+    width: float = 7.2,
+    rows: int = 1,
+    columns: int = 1,
+    heights: Sequence[float] | None = None,
 ) -> tuple[Figure, list[Axes]]:
-    """Make an empty figure in the look of the reports; sizes in inches."""
+    """Make an empty figure in the look of the reports; sizes in inches, heights of the rows relative to each other."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False)
+        axes = figure.subplots(rows, columns, squeeze=False, height_ratios=heights)
     return figure, list(axes.ravel())
 
 

@@ -287,8 +287,8 @@ def period(results: Results) -> Prose:
 
 def verifying(results: Results) -> Prose:
     """Say how a reader checks that the results behind this page are still what they were."""
-    name, digest = results.study.name, results.manifest["digest"][:16]
-    command = f"`wor-eval verify results/{name} --data DATA`"
+    name, digest = results.plan.name, results.manifest["digest"][:16]
+    command = f"`wor-eval verify results/{name}{' --data DATA' if results.plan.needs_data else ''}`"
     if results.lang == "nl":
         return Prose(
             f"Dit rapport hoort bij de resultaten met vingerafdruk `{digest}`. {command} rekent de vingerafdrukken na "

@@ -1,0 +1,237 @@
+"""Tables of published evidence: sources, printed beside recomputed, what can be pooled, what is quoted otherwise."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from wor_eval.language import MISSING, interval, number, percent
+from wor_eval.report.results import Results
+from wor_eval.report.tables import Column, ReportTable, column_labels, count_column, report_table
+from wor_eval.report.terms import term
+from wor_eval.study import Lang
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WORST_FIRST = ("does_not_follow", "within_rounding", "follows")
+
+
+def short(citation: str) -> str:
+    """Give authors and year of a citation.
+
+    Examples
+    --------
+    >>> short("Carnes et al. (2017), social prescribing in City and Hackney")
+    'Carnes et al. (2017)'
+    """
+    found = re.match(r".*?\(\d{4}\)", citation)
+    return found[0] if found else citation
+
+
+def with_unit(value: float, unit: str, digits: int, lang: Lang) -> str:
+    """Write a number with its unit: ``44%``, ``1,956 GBP``; a ratio has none."""
+    if math.isnan(value):
+        return MISSING
+    text, word = number(value, digits, lang=lang), term(f"unit_{unit}", lang, otherwise=unit)
+    return f"{text}%" if word == "%" else f"{text} {word}".strip()
+
+
+def _citation(lang: Lang) -> Column:
+    return Column(header="Publicatie" if lang == "nl" else "Publication", cell=_cited, numeric=False)
+
+
+def _cited(row: pd.Series[Any]) -> str:
+    return short(str(row["citation"]))
+
+
+def _text(header: str, stem: str, lang: Lang) -> Column:
+    def cell(row: pd.Series[Any]) -> str:
+        text = row[f"{stem}_{lang}"]
+        return text if isinstance(text, str) else ""
+
+    return Column(header=header, cell=cell, numeric=False)
+
+
+def _words(results: Results, table: str, *stems: str) -> tuple[str, ...]:
+    """Give the labels of columns that come in both languages, without the name of the language."""
+    labels = column_labels(results, table)
+    return tuple(labels[f"{stem}_{results.lang}"].split(" (")[0] for stem in stems)
+
+
+def sources(results: Results) -> ReportTable:
+    """Show each source: its design, who they are and how many."""
+    lang, labels = results.lang, column_labels(results, "published_sources")
+    study, population = _words(results, "published_sources", "study", "population")
+    columns = [
+        _citation(lang),
+        Column(
+            header=labels["design"], cell=lambda row: term(f"published_{row['design']}", lang), numeric=False
+        ),
+        _text(study, "study", lang),
+        _text(population, "population", lang),
+        count_column(labels["n_persons"], "n_persons", lang),
+    ]
+    return report_table(results.table("published_sources"), columns)
+
+
+def access(results: Results) -> ReportTable:
+    """Show what of each source could be seen, and where it is found."""
+    lang, labels = results.lang, column_labels(results, "published_sources")
+    (seen,) = _words(results, "published_sources", "access")
+    columns = [
+        _citation(lang),
+        _text(seen, "access", lang),
+        Column(header=labels["found_at"], cell=lambda row: _link(str(row["found_at"])), numeric=False),
+    ]
+    return report_table(results.table("published_sources"), columns)
+
+
+def _link(found_at: str) -> str:
+    address = found_at.removeprefix("https://doi.org/")
+    return f"[{address}]({found_at})" if found_at.startswith("http") else found_at
+
+
+def beside(results: Results) -> ReportTable:
+    """Show what is printed beside what follows from the other printed numbers, the largest trouble first."""
+    lang, labels = results.lang, column_labels(results, "recomputed")
+    frame = results.table("recomputed")
+    frame = frame[frame["verdict"] != "nothing_printed"]
+    order = frame["verdict"].map({verdict: place for place, verdict in enumerate(_WORST_FIRST)})
+    frame = frame.assign(order=order).sort_values("order", kind="stable")
+    (quantity,) = _words(results, "recomputed", "quantity")
+    columns = [
+        _citation(lang),
+        _text(quantity, "quantity", lang),
+        Column(header=labels["printed"], cell=lambda row: _printed(row, lang)),
+        Column(
+            header=labels["recomputed"],
+            cell=lambda row: number(row["recomputed"], int(row["decimals"]), lang=lang),
+        ),
+        Column(header=labels["gap"], cell=lambda row: number(row["gap"], int(row["decimals"]), lang=lang)),
+        Column(
+            header=labels["verdict"], cell=lambda row: term(f"verdict_{row['verdict']}", lang), numeric=False
+        ),
+    ]
+    return report_table(frame, columns)
+
+
+def _printed(row: pd.Series[Any], lang: Lang) -> str:
+    return with_unit(row["printed"], row["unit"], max(int(row["decimals"]) - 1, 0), lang)
+
+
+def _followed(row: pd.Series[Any], lang: Lang) -> str:
+    return with_unit(row["recomputed"], row["unit"], int(row["decimals"]), lang)
+
+
+def follows(results: Results) -> ReportTable:
+    """Show what follows from the printed numbers where the source prints nothing to set beside it."""
+    lang, labels = results.lang, column_labels(results, "recomputed")
+    frame = results.table("recomputed")
+    frame = frame[frame["verdict"] == "nothing_printed"]
+    (quantity,) = _words(results, "recomputed", "quantity")
+    rounding = "Door afronding tussen" if lang == "nl" else "Given rounding, between"
+    columns = [
+        _citation(lang),
+        _text(quantity, "quantity", lang),
+        Column(header=labels["recomputed"], cell=lambda row: _followed(row, lang)),
+        Column(
+            header="95%-BI" if lang == "nl" else "95% CI",
+            cell=lambda row: _limits(row, ("conf_low", "conf_high"), lang),
+        ),
+        Column(header=rounding, cell=lambda row: _limits(row, ("rounding_low", "rounding_high"), lang)),
+    ]
+    return report_table(frame, columns)
+
+
+def _limits(row: pd.Series[Any], names: tuple[str, str], lang: Lang) -> str:
+    """Write two limits; nothing where there are none, or where they are one number."""
+    low, high = (float(row[name]) for name in names)
+    if math.isnan(low) or low == high:
+        return MISSING
+    return interval(low, high, int(row["decimals"]), lang=lang)
+
+
+def misquoted(results: Results) -> ReportTable:
+    """Show how later texts quote a source, and what it says: in words and in its own printed numbers."""
+    lang = results.lang
+    by, says, in_fact = _words(results, "misquoted", "by", "says", "in_fact")
+    columns = [
+        _citation(lang),
+        _text(by, "by", lang),
+        _text(says, "says", lang),
+        _text(in_fact, "in_fact", lang),
+        Column(
+            header="Gedrukt" if lang == "nl" else "Printed",
+            cell=lambda row: rests_on(results, row),
+            numeric=False,
+        ),
+    ]
+    return report_table(results.table("misquoted"), columns)
+
+
+def rests_on(results: Results, row: pd.Series[Any]) -> str:
+    """Write the printed numbers that a quotation rests on, with what they are of."""
+    names = row["rests_on"].split() if isinstance(row["rests_on"], str) else []
+    numbers, lang = results.table("published_numbers"), results.lang
+    found = [
+        numbers[(numbers["source"] == row["source"]) & (numbers["number"] == name)].iloc[0] for name in names
+    ]
+    return "; ".join(f"{item[f'quantity_{lang}']}: {as_printed(item, lang)}" for item in found) or MISSING
+
+
+def as_printed(row: pd.Series[Any], lang: Lang) -> str:
+    """Write a printed number as it is printed, or the printed statement."""
+    if math.isnan(row["value"]):
+        return str(row[f"text_{lang}"])
+    text = with_unit(row["value"], str(row["unit"]), int(row["decimals"]), lang)
+    if math.isnan(row["conf_low"]):
+        return text
+    return f"{text} ({interval(row['conf_low'], row['conf_high'], int(row['decimals']), lang=lang)})"
+
+
+def printed(results: Results) -> ReportTable:
+    """Show every printed number of every source, with where it stands."""
+    lang, labels = results.lang, column_labels(results, "published_numbers")
+    quantity, where = _words(results, "published_numbers", "quantity", "where")
+    columns = [
+        _citation(lang),
+        _text(quantity, "quantity", lang),
+        Column(header=labels["value"], cell=lambda row: as_printed(row, lang)),
+        Column(header=labels["basis"], cell=lambda row: term(f"basis_{row['basis']}", lang), numeric=False),
+        _text(where, "where", lang),
+    ]
+    return report_table(results.table("published_numbers"), columns)
+
+
+def pooled(results: Results) -> ReportTable:
+    """Show by outcome and design what is pooled, with a prediction interval, or that there is too little to pool."""
+    lang, labels = results.lang, column_labels(results, "pooled")
+    (label,) = _words(results, "pooled", "label")
+    columns = [
+        _text(label, "label", lang),
+        Column(
+            header=labels["design"], cell=lambda row: term(f"published_{row['design']}", lang), numeric=False
+        ),
+        count_column(labels["n_found"], "n_found", lang),
+        count_column(labels["n_usable"], "n_usable", lang),
+        Column(header=labels["pooled"], cell=lambda row: _pooled(row, lang)),
+        Column(
+            header="Volgend onderzoek" if lang == "nl" else "Next study",
+            cell=lambda row: _range(row, "prediction", lang),
+        ),
+        Column(header="I²", cell=lambda row: percent(row["i2"], lang=lang)),
+    ]
+    return report_table(results.table("pooled"), columns)
+
+
+def _pooled(row: pd.Series[Any], lang: Lang) -> str:
+    if not row["pooled"]:
+        return "niet: te weinig" if lang == "nl" else "no: too few"
+    return f"{number(row['estimate'], 2, lang=lang)} ({_range(row, 'conf', lang)})"
+
+
+def _range(row: pd.Series[Any], stem: str, lang: Lang) -> str:
+    low, high = row[f"{stem}_low"], row[f"{stem}_high"]
+    return MISSING if math.isnan(low) else interval(low, high, 2, lang=lang)
