@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from wor_eval.errors import StudyError as StudyError
     from wor_eval.errors import WorEvalError as WorEvalError
     from wor_eval.report import brief_words as brief_words
+    from wor_eval.report import delivered_tables as delivered_tables
     from wor_eval.report import economics_figures as economics_figures
     from wor_eval.report import economics_tables as economics_tables
     from wor_eval.report import economics_words as economics_words
@@ -100,6 +101,7 @@ _MODULES = {
         "economics_figures",
         "economics_words",
         "brief_words",
+        "delivered_tables",
         "outcome_tables",
         "outcome_figures",
         "outcome_words",

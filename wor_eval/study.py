@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from wor_eval.economics_plan import Economics
 from wor_eval.errors import StudyError
 from wor_eval.gates_plan import Gates
+from wor_eval.outcome_plan import Outcome, OwnPrice, price_problems, with_own_prices
 from wor_eval.plan_parts import Assumption, Days, Disclosure, Lang, StudyPlan, Text
 from wor_eval.plan_parts import Plan as _Plan
 from wor_eval.power_plan import PowerPlan
@@ -138,50 +139,6 @@ class Windows(_Plan):
         return {**self.named(), **self.quarterly(), **self.yearly(), **self.monthly()}
 
 
-class Outcome(_Plan):
-    """An outcome: a rate of contacts, costs per year, or the score of an instrument.
-
-    ``exposure`` is ``registration`` for dated events, observed while the person is registered, or ``recall``
-    for self-reported counts, each of which carries its own number of days. ``windows`` replaces windows of the
-    plan for this outcome: a questionnaire is answered on a day, not over a year.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    label: Text
-    table: Literal["contacts", "costs", "questionnaires"] = "contacts"
-    measure: Literal["rate_per_year", "cost_per_year", "mean_score"] = "rate_per_year"
-    exposure: Literal["registration", "recall"] = "registration"
-    kinds: tuple[str, ...] = ()
-    icpc: tuple[str, ...] = ()
-    payers: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    price_year: int | None = None
-    instrument: str | None = None
-    windows: dict[str, Days] | None = None
-
-    @model_validator(mode="after")
-    def _says_what_it_needs(self) -> Self:
-        tables = {"rate_per_year": "contacts", "cost_per_year": "costs", "mean_score": "questionnaires"}
-        if self.table != tables[self.measure]:
-            raise ValueError(f"measure {self.measure} is of table {tables[self.measure]}")
-        if self.measure == "cost_per_year" and self.price_year is None:
-            raise ValueError("costs need a price_year")
-        if self.measure == "mean_score" and self.instrument is None:
-            raise ValueError("a score needs an instrument")
-        return self
-
-    @property
-    def scales(self) -> tuple[Literal["ratio", "difference"], ...]:
-        """The scales on which an effect on this outcome is meant: a score has no ratio."""
-        return ("difference",) if self.measure == "mean_score" else ("ratio", "difference")
-
-    @property
-    def unit(self) -> str:
-        """Unit of a difference."""
-        units = {"rate_per_year": "per_person_year", "cost_per_year": "eur_per_person_year"}
-        return units.get(self.measure, "points")
-
-
 class Design(_Plan):
     """How comparison persons are made comparable to the referred.
 
@@ -220,6 +177,7 @@ class Study(StudyPlan):
     cohort: CohortPlan
     windows: Windows
     outcomes: Annotated[tuple[Outcome, ...], Field(min_length=1)]
+    prices: tuple[OwnPrice, ...] = ()
     design: Design | None = None
     effects: Annotated[tuple[EffectPlan, ...], Field(min_length=1)]
     negative_control: str | None = None
@@ -242,7 +200,10 @@ class Study(StudyPlan):
             or len(headlines[0].outcomes) != 1,
         }
         problems = [problem for problem, found in wrong.items() if found]
+        problems += price_problems(self.prices, self.outcomes)
         _refuse(problems + self._design_problems() + self._economic_problems())
+        # The plan is frozen from here on: prices are handed to the outcomes while it is being made.
+        object.__setattr__(self, "outcomes", with_own_prices(self.outcomes, self.prices))
         return self
 
     def _design_problems(self) -> list[str]:

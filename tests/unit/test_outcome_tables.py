@@ -294,7 +294,7 @@ def test_observation_ends_by_one_cause_within_the_data() -> None:
 def test_the_report_shows_every_table_and_hides_what_is_hidden(lang: str) -> None:
     results = saved(lang)  # type: ignore[arg-type]
     names = [name for name in vars(outcome_tables) if name.startswith(("cost_", "score_", "event_"))]
-    assert len(names) == 11
+    assert len(names) == 12
     for name in names:
         table = getattr(outcome_tables, name)(results)
         assert table.rows, name

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from wor_eval.cohort.answers import parse_items
 from wor_eval.cohort.cost_lines import costs_known, priced_costs
-from wor_eval.cohort.instruments import check_scores, read_instruments, score_items
+from wor_eval.cohort.as_planned import delivered_scores, priced_contacts
 from wor_eval.cohort.wide import DAYS_PER_YEAR
-from wor_eval.errors import DesignError, StudyError
+from wor_eval.errors import DesignError
 from wor_eval.study import Days, Outcome
 
 if TYPE_CHECKING:
@@ -61,11 +58,14 @@ def _table(data: StudyData, outcome: Outcome) -> ir.Table:
 
 
 def _contacts(data: StudyData, outcome: Outcome) -> ir.Table:
+    """Give the contacts of an outcome; for costs, the price of each instead of its number."""
     table = _table(data, outcome)
     if outcome.kinds:
         table = table.filter(table.kind.isin(outcome.kinds))
     if outcome.icpc:
         table = table.filter(table.icpc.left(3).isin(outcome.icpc))
+    if outcome.prices:
+        table = priced_contacts(table, outcome)
     return table.select(
         "person_id", event_on=table.contact_on, amount=table.n_contacts, recall_days=table.recall_days
     )
@@ -158,16 +158,4 @@ def scored_answers(data: StudyData, units: pd.DataFrame, outcome: Outcome) -> pd
 
 def _scores(answers: pd.DataFrame, outcome: Outcome) -> Floats:
     """Score the answers by item; a score that was delivered is checked and taken as it is."""
-    instrument = read_instruments().get(outcome.instrument or "")
-    if instrument is None:
-        raise StudyError(f"outcome {outcome.name}: instrument {outcome.instrument} is not known")
-    delivered = answers["score"].to_numpy(float, na_value=np.nan)
-    scores = np.full(len(answers), np.nan)
-    given = np.isfinite(delivered)
-    if given.any():
-        scores[given] = check_scores(delivered[given], instrument)
-    by_item = ~given & answers["items"].notna().to_numpy()
-    if by_item.any():
-        parsed = parse_items(answers.loc[by_item, "items"].tolist(), instrument)
-        scores[by_item] = score_items(parsed, instrument).score
-    return scores
+    return delivered_scores(answers, outcome).values

@@ -176,6 +176,7 @@ def adapt(
     smallest_change: float | None = None,
     subscales: Mapping[str, Sequence[int]] | None = None,
     value_set: str | None = None,
+    source: str = "",
 ) -> Instrument:
     """Replace facts of an instrument by what a study plan says; the plan then stands as their source.
 
@@ -193,6 +194,8 @@ def adapt(
         Items, counted from 1, of each subscale.
     value_set : str, optional
         Another value set.
+    source : str
+        Where the plan has it from.
 
     Returns
     -------
@@ -209,17 +212,18 @@ def adapt(
     >>> adapt(read_instruments()["wemwbs"], max_missing=3).missing
     MissingRule(max_missing=3, fill='person_mean', subscale_max_missing=0)
     """
+    origin = f"{FROM_PLAN}: {source}" if source else FROM_PLAN
     given = {
         "missing": _planned_rule(instrument, max_missing, fill),
         "smallest_change": None
         if smallest_change is None
-        else SmallestChange(value=smallest_change, basis=FROM_PLAN),
+        else SmallestChange(value=smallest_change, basis=origin),
         "subscales": None if subscales is None else {name: tuple(items) for name, items in subscales.items()},
         "value_set": value_set,
         "score_range": None if value_set is None else read_value_set(value_set).extremes,
     }
     changes = {name: value for name, value in given.items() if value is not None}
-    named = {_FACT_OF.get(name, name): FROM_PLAN for name in changes}
+    named = {_FACT_OF.get(name, name): origin for name in changes}
     adapted = replace(instrument, **changes, sources={**instrument.sources, **named})  # type: ignore[arg-type]
     if problems := list(_problems(adapted)):
         raise StudyError(f"the plan cannot be followed for instrument {instrument.code}", problems=problems)

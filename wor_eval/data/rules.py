@@ -311,6 +311,25 @@ def overlapping_registrations(scope: Scope) -> Iterator[Check]:
     )
 
 
+def follow_up_before_referral(scope: Scope) -> Iterator[Check]:
+    """Refuse a questionnaire called a follow-up that was answered before the person was ever referred."""
+    if not scope.has_whole("questionnaires", "person_id", "answered_on", "wave"):
+        return
+    if not scope.has_whole("referrals", "person_id", "referred_on"):
+        return
+    answers, referrals = scope.tables["questionnaires"], scope.tables["referrals"]
+    first = referrals.group_by("person_id").aggregate(first_on=referrals.referred_on.min())
+    follow_ups = answers.filter(answers.wave.startswith("month_")).inner_join(first, "person_id")
+    yield Check(
+        table="questionnaires",
+        column="answered_on",
+        rule="follow-up answered before the referral",
+        remedy="scores are placed by their date: correct answered_on, or call the wave baseline or panel",
+        relation=follow_ups,
+        rows=follow_ups.count(where=follow_ups.answered_on < follow_ups.first_on),
+    )
+
+
 def credit_line(scope: Scope) -> Iterator[Check]:
     """Tell how many cost lines are negative."""
     if scope.has("costs", "amount"):
@@ -341,5 +360,6 @@ RULES: tuple[Rule, ...] = (
     dates_out_of_order,
     contact_outside_registration,
     overlapping_registrations,
+    follow_up_before_referral,
     credit_line,
 )

@@ -176,7 +176,8 @@ def cost_rows(arms: Arms, outcome: str, contrast: str) -> CostRows:
     Returns
     -------
     CostRows
-        Rows of windows that were observed; columns that do not vary are left out.
+        Rows of windows that were observed; columns that say nothing new among rows with any cost are left out: the
+        amount is modelled on those.
     """
     windows = sorted({window for _, window in signs_of(contrast)}, key=lambda name: name == "after")
     wide = wide_outcome(arms.cohort, outcome, windows)
@@ -189,15 +190,30 @@ def cost_rows(arms: Arms, outcome: str, contrast: str) -> CostRows:
     terms = {1: [after], 2: [referred], 3: [after, referred, after & referred]}
     which = terms[(1 if k > 1 else 0) + (2 if arms.two else 0)]
     known = np.column_stack([_covariates(arms)[unit], np.log(length)])
-    known = known[:, known.std(axis=0) > 1e-9]
+    cost = value[seen] / length
+    X = np.column_stack([np.ones(unit.size), *which, known]).astype(np.float64)
     return CostRows(
-        cost=value[seen] / length,
+        cost=cost,
         weights=arms.weight[unit] * length,
         cluster=arms.cluster[unit],
-        X=np.column_stack([np.ones(unit.size), *which, known]).astype(np.float64),
+        X=X[:, _independent(X[cost > 0], always=1 + len(which))],
         effect=len(which),
         treated=after & referred,
     )
+
+
+def _independent(X: Floats, *, always: int) -> list[int]:
+    """Give the first columns, and those later ones that are no combination of the columns kept before them."""
+    kept = list(range(min(always, X.shape[1])))
+    spread = np.sqrt((X**2).sum(axis=0))
+    scaled = X / np.where(spread > 0, spread, 1.0)
+    for column in range(always, X.shape[1]):
+        rest = scaled[:, column]
+        if rest.size:
+            rest = rest - scaled[:, kept] @ np.linalg.lstsq(scaled[:, kept], rest, rcond=None)[0]
+        if rest @ rest > 1e-12:
+            kept.append(column)
+    return kept
 
 
 def _covariates(arms: Arms) -> Floats:

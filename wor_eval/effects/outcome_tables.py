@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from wor_eval.effects.arms import Arms, outcomes_of
 from wor_eval.effects.cost_parts import cost_parts
 from wor_eval.effects.cost_tables import cost_concentration, cost_effects
+from wor_eval.effects.delivered import delivered, prices
 from wor_eval.effects.event_tables import event_curves, event_effects, event_times_of
 from wor_eval.effects.missing_tables import missing_scores, score_nonresponse, score_patterns, score_tipping
 from wor_eval.effects.score_tables import impute_scores, score_changes, score_effects
@@ -36,15 +37,16 @@ def outcome_tables(data: StudyData, arms: Arms, study: Study) -> Tables:
     Returns
     -------
     dict of str to DataFrame
-        ``cost_effects, cost_parts, cost_concentration`` for outcomes that are costs; ``score_change,
-        score_effects, score_missing, score_patterns, score_nonresponse, score_tipping`` for scores;
-        ``event_curves, event_effects``.
+        ``cost_effects, cost_parts, cost_part_effects, cost_concentration`` for outcomes that are costs;
+        ``score_change, score_effects, score_missing, score_patterns, score_nonresponse, score_tipping`` for scores;
+        ``delivered`` and ``prices`` for both; ``event_curves, event_effects``.
     """
     costs = [_cost_tables(data, arms, study, name) for name in outcomes_of(study, "cost_per_year")]
     scores = [_score_tables(data, arms, study, name) for name in outcomes_of(study, "mean_score")]
     times = event_times_of(data, arms, study)
     events = {"event_curves": event_curves(times, study), "event_effects": event_effects(times, study)}
-    return {**_below_each_other(costs), **_below_each_other(scores), **events}
+    read = {"delivered": delivered(data, study), "prices": prices(study)} if costs or scores else {}
+    return {**_below_each_other(costs), **_below_each_other(scores), **read, **events}
 
 
 def _below_each_other(parts: list[Tables]) -> Tables:
@@ -57,7 +59,7 @@ def _below_each_other(parts: list[Tables]) -> Tables:
 def _cost_tables(data: StudyData, arms: Arms, study: Study, outcome: str) -> Tables:
     return {
         "cost_effects": cost_effects(arms, study, outcome=outcome),
-        "cost_parts": cost_parts(data, arms, study, outcome=outcome),
+        **cost_parts(data, arms, study, outcome=outcome),
         "cost_concentration": cost_concentration(arms, study, outcome=outcome),
     }
 

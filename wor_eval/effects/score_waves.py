@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from wor_eval.cohort.instruments import Instrument, read_instruments
+from wor_eval.cohort.instruments import Instrument
 from wor_eval.cohort.measures import scored_answers
+from wor_eval.cohort.as_planned import planned_instrument
 from wor_eval.cohort.wide import Floats, wide_outcome
 from wor_eval.effects.arms import Arms
 from wor_eval.study import Days, Study
@@ -124,7 +125,7 @@ def score_waves(data: StudyData, arms: Arms, study: Study, *, outcome: str) -> S
         answer_unit=unit[inside],
         answer_wave=wave[inside],
         answer_score=answers["value"].to_numpy(float)[inside],
-        instrument=read_instruments()[plan.instrument or ""],
+        instrument=planned_instrument(plan),
     )
 
 

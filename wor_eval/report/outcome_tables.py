@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wor_eval.data.dictionary import read_dictionary
@@ -58,7 +59,23 @@ def _costs(frame: pd.DataFrame, results: Results) -> ReportTable:
         Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
         _persons(results, "cost_effects"),
     ]
-    return report_table(frame, columns)
+    return by_outcome(results, frame, columns)
+
+
+def by_outcome(results: Results, frame: pd.DataFrame, columns: list[Column]) -> ReportTable:
+    """Fill a table; where it is about several outcomes, a row with the name of each stands above its rows."""
+    if frame["outcome"].nunique() < 2:
+        return report_table(frame, columns)
+    rows: list[tuple[str, ...]] = []
+    for outcome, part in frame.groupby("outcome", sort=False):
+        rows.append((f"**{outcome_label(results, str(outcome))}**", *[""] * (len(columns) - 1)))
+        rows += report_table(part, columns).rows
+    return replace(report_table(frame, columns), rows=tuple(rows))
+
+
+def outcome_label(results: Results, outcome: str) -> str:
+    """Write an outcome as the plan does."""
+    return results.study.outcome(outcome).label.in_(results.lang)
 
 
 def _two_arms(results: Results, table: str) -> bool:
@@ -95,24 +112,54 @@ def _method(row: pd.Series[Any], lang: Lang) -> str:
 
 @table_or_sentence
 def cost_parts(results: Results, *, age_band: str = "all") -> ReportTable:
-    """Show mean costs per person-year by payer and category, before and after, by arm."""
+    """Show mean costs per person-year by payer and category, before and after, by arm, and the difference."""
     import pandas as pd
 
-    frame, lang = results.table("cost_parts"), results.lang
-    frame = frame[frame["age_band"] == age_band]
+    frame, effects, lang = results.table("cost_parts"), results.table("cost_part_effects"), results.lang
+    frame, effects = (table[table["age_band"] == age_band] for table in (frame, effects))
     arms = [arm for arm in ("referred", "comparison") if (frame["arm"] == arm).any()]
-    rows = []
-    for (payer, category), part in frame.groupby(["payer", "category"], sort=False):
+    found = {(r["outcome"], r["payer"], r["category"]): r for _, r in effects.iterrows()}
+    rows, several = [], frame["outcome"].nunique() > 1
+    for (outcome, payer, category), part in frame.groupby(["outcome", "payer", "category"], sort=False):
         cells = {f"{r['arm']}_{r['window']}": _euros(r, lang) for _, r in part.iterrows()}
-        rows.append({"name": _part_name(str(payer), str(category), lang), "suppressed": False, **cells})
-    wide = pd.DataFrame(rows).fillna("–")
+        effect = found.get((outcome, payer, category))
+        name = _part_name(str(payer), str(category), lang)
+        name = f"{outcome_label(results, str(outcome))}: {name}" if several else name
+        rows.append({"name": name, "suppressed": False, **cells, **_gap(effect, lang)})
     columns = [Column(header=column_labels(results, "cost_parts")["payer"], cell=_name, numeric=False)]
     for arm in arms:
         for window in ("before", "after"):
             said = term(window, lang).lower()
             header = f"{term(arm, lang)}, {said}" if len(arms) > 1 else term(window, lang)
             columns.append(Column(header=header, cell=_cell(f"{arm}_{window}")))
-    return report_table(wide, columns)
+    columns += [Column(header="Verschil" if lang == "nl" else "Difference", cell=_cell("gap"))]
+    columns += [Column(header=_limits(lang), cell=_cell("limits"))]
+    return report_table(pd.DataFrame(rows).fillna("–"), columns)
+
+
+def _gap(effect: pd.Series[Any] | None, lang: Lang) -> dict[str, str]:
+    """Write the difference of a payer or category with its interval."""
+    if effect is None:
+        return {"gap": "–", "limits": "–"}
+    if effect["suppressed"]:
+        return {"gap": HIDDEN, "limits": HIDDEN}
+    return {"gap": number(effect["estimate"], 0, lang=lang), "limits": _interval(effect, 0, lang)}
+
+
+@table_or_sentence
+def cost_by_payer(results: Results) -> ReportTable:
+    """Show the difference in costs of each payer by age, in euros per person-year."""
+    lang, labels = results.lang, column_labels(results, "cost_part_effects")
+    frame = results.table("cost_part_effects")
+    frame = frame[frame["category"] == "all"]
+    columns = [
+        Column(header=labels["payer"], cell=lambda r: _part_name(r["payer"], "all", lang), numeric=False),
+        text_column(labels["age_band"], "age_band", lang),
+        number_column(labels["estimate"], "estimate", lang, 0),
+        Column(header=_limits(lang), cell=lambda r: _interval(r, 0, lang)),
+        _persons(results, "cost_part_effects"),
+    ]
+    return by_outcome(results, frame, columns)
 
 
 def _name(row: pd.Series[Any]) -> str:
@@ -151,7 +198,8 @@ def cost_concentration(results: Results) -> ReportTable:
         number_column(labels["mean_change"], "mean_change", lang, 0),
         number_column(labels["mean_change_without"], "mean_change_without", lang, 0),
     ]
-    return report_table(results.table("cost_concentration"), columns)
+    frame = results.table("cost_concentration")
+    return by_outcome(results, frame, columns)
 
 
 @table_or_sentence
@@ -159,17 +207,20 @@ def score_change(results: Results) -> ReportTable:
     """Show scores before and after of the referred who answered twice, by age: a row per measure."""
     import pandas as pd
 
-    frame, lang = results.table("score_change"), results.lang
-    bands = list(dict.fromkeys(frame["age_band"]))
-    rows = []
-    for measure, part in frame.groupby("measure", sort=False):
-        cells = {str(r["age_band"]): _measured(r, lang) for _, r in part.iterrows()}
-        rows.append({"name": term(f"score_{measure}", lang), "suppressed": False, **cells})
-    persons = frame.drop_duplicates("age_band").set_index("age_band")
-    counts = {b: HIDDEN if persons["suppressed"][b] else _count(persons["n_persons"][b], lang) for b in bands}
-    rows.insert(
-        0, {"name": column_labels(results, "score_change")["n_persons"], "suppressed": False, **counts}
-    )
+    whole, lang = results.table("score_change"), results.lang
+    bands = list(dict.fromkeys(whole["age_band"]))
+    several, rows = whole["outcome"].nunique() > 1, []
+    for outcome, frame in whole.groupby("outcome", sort=False):
+        prefix = f"{outcome_label(results, str(outcome))}: " if several else ""
+        persons = frame.drop_duplicates("age_band").set_index("age_band")
+        counts = {
+            str(b): HIDDEN if r["suppressed"] else _count(r["n_persons"], lang) for b, r in persons.iterrows()
+        }
+        label = prefix + column_labels(results, "score_change")["n_persons"]
+        rows.append({"name": label, "suppressed": False, **counts})
+        for measure, part in frame.groupby("measure", sort=False):
+            cells = {str(r["age_band"]): _measured(r, lang) for _, r in part.iterrows()}
+            rows.append({"name": prefix + term(f"score_{measure}", lang), "suppressed": False, **cells})
     columns = [
         Column(header=column_labels(results, "score_change")["measure"], cell=_name, numeric=False),
         *(Column(header=term(band, lang), cell=_cell(band)) for band in bands),
@@ -207,7 +258,7 @@ def score_effects(results: Results) -> ReportTable:
         Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
         _persons(results, "score_effects"),
     ]
-    return report_table(frame, columns)
+    return by_outcome(results, frame, columns)
 
 
 def _score_method(row: pd.Series[Any], lang: Lang, *, two: bool) -> str:
@@ -230,7 +281,8 @@ def score_missing(results: Results) -> ReportTable:
         count_column(labels["n_missing"], "n_missing", lang),
         Column(header=labels["share_missing"], cell=lambda r: percent(r["share_missing"], lang=lang)),
     ]
-    return report_table(results.table("score_missing"), columns)
+    frame = results.table("score_missing")
+    return by_outcome(results, frame, columns)
 
 
 @table_or_sentence
@@ -243,7 +295,8 @@ def score_nonresponse(results: Results) -> ReportTable:
         interval_column(lang),
         Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
     ]
-    return report_table(results.table("score_nonresponse"), columns)
+    frame = results.table("score_nonresponse")
+    return by_outcome(results, frame, columns)
 
 
 @table_or_sentence
@@ -257,7 +310,8 @@ def score_tipping(results: Results) -> ReportTable:
         Column(header=labels["share_cut"], cell=lambda r: percent(r["share_cut"], lang=lang)),
     ]
     frame = results.table("score_tipping")
-    return report_table(frame.iloc[frame["delta"].abs().argsort(kind="stable")], columns)
+    frame = frame.assign(size=frame["delta"].abs()).sort_values(["outcome", "size"], kind="stable")
+    return by_outcome(results, frame, columns)
 
 
 @table_or_sentence
@@ -325,8 +379,9 @@ def interrupted(results: Results, *, age_band: str = "all") -> ReportTable:
         Column(header=labels["term"], cell=lambda r: term(f"series_{r['term']}", lang), numeric=False),
         number_column(labels["estimate"], "estimate", lang),
         interval_column(lang),
-        Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
     ]
     if frame["arm"].nunique() > 1:
         columns.insert(0, text_column(labels["arm"], "arm", lang))
+    else:
+        columns += [Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang))]
     return report_table(frame, columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from wor_eval.effects.estimate import ALL_BANDS
@@ -41,13 +42,27 @@ def _direction(row: pd.Series[Any]) -> str:
     return "higher" if row["conf_low"] > 0 else "unclear"
 
 
+def _of_each(results: Results, table: str, say: Callable[[pd.DataFrame, Lang], str]) -> Prose:
+    """Say the same of each outcome of a table, with its label where there are several."""
+    frame, lang = results.table(table), results.lang
+    parts = []
+    for outcome, rows in frame.groupby("outcome", sort=False):
+        label = results.study.outcome(str(outcome)).label.in_(lang)
+        said = say(rows, lang)
+        parts.append(f"*{label}*: {said}" if frame["outcome"].nunique() > 1 else said)
+    return Prose(" ".join(parts) or _HIDDEN[lang])
+
+
 @words_or_sentence
 def costs(results: Results) -> Prose:
     """Say how mean costs of the referred differ, all ages, with the bootstrap-t interval."""
-    lang = results.lang
-    row = _row(results.table("cost_effects"), "method", "bootstrap_t")
+    return _of_each(results, "cost_effects", _costs)
+
+
+def _costs(frame: pd.DataFrame, lang: Lang) -> str:
+    row = _row(frame, "method", "bootstrap_t")
     if row is None:
-        return Prose(_HIDDEN[lang])
+        return _HIDDEN[lang]
     size = number(abs(row["estimate"]), 0, lang=lang)
     amount, limits = number(row["estimate"], 0, lang=lang), _limits(row, 0, lang)
     alone = row["contrast"] == "before_after"
@@ -60,7 +75,7 @@ def costs(results: Results) -> Prose:
             if alone
             else f"De zorgkosten verschillen niet duidelijk van wat {beside}",
         }[_direction(row)]
-        return Prose(f"{says} (verschil {amount} euro; {limits}).")
+        return f"{says} (verschil {amount} euro; {limits})."
     beside = "in the year before" if alone else "was to be expected from comparable persons"
     says = {
         "lower": f"After referral care costs were on average {size} euros per person-year lower than {beside}",
@@ -69,25 +84,28 @@ def costs(results: Results) -> Prose:
         if alone
         else f"Care costs do not differ clearly from what {beside}",
     }[_direction(row)]
-    return Prose(f"{says} (difference {amount} euros; {limits}).")
+    return f"{says} (difference {amount} euros; {limits})."
 
 
 @words_or_sentence
 def concentration(results: Results) -> Prose:
     """Say what the change in costs is without the most extreme persons, the fewest that may be shown."""
-    frame, lang = results.table("cost_concentration"), results.lang
+    return _of_each(results, "cost_concentration", _concentration)
+
+
+def _concentration(frame: pd.DataFrame, lang: Lang) -> str:
     rows = frame[(frame["age_band"] == ALL_BANDS) & ~frame["suppressed"]].sort_values("extreme_share")
     if rows.empty:
-        return Prose(_HIDDEN[lang])
+        return _HIDDEN[lang]
     row = rows.iloc[0]
     share = percent(row["extreme_share"], lang=lang)
     whole, without = (number(row[name], 0, lang=lang) for name in ("mean_change", "mean_change_without"))
     if lang == "nl":
-        return Prose(
+        return (
             f"Zonder de {share} van de verwezen mensen met de grootste verandering is de gemiddelde verandering "
             f"{without} euro per persoonsjaar, met hen {whole} euro."
         )
-    return Prose(
+    return (
         f"Without the {share} of the referred with the largest change the mean change is {without} euros per "
         f"person-year, with them {whole} euros."
     )
@@ -96,11 +114,14 @@ def concentration(results: Results) -> Prose:
 @words_or_sentence
 def wellbeing(results: Results) -> Prose:
     """Say what the effect on the score is among those who answered, and in the analyses beside it."""
-    frame, lang = results.table("score_effects"), results.lang
+    return _of_each(results, "score_effects", _wellbeing)
+
+
+def _wellbeing(frame: pd.DataFrame, lang: Lang) -> str:
     found = {method: _row(frame, "method", method) for method in ("complete_case", "ancova", "imputed")}
     row, adjusted = found["complete_case"], found["ancova"]
     if row is None:
-        return Prose(_HIDDEN[lang])
+        return _HIDDEN[lang]
     alone = row["contrast"] == "before_after"
     said, limits = number(row["estimate"], 1, lang=lang), _limits(row, 1, lang)
     if lang == "nl":
@@ -111,7 +132,7 @@ def wellbeing(results: Results) -> Prose:
     else:
         what = "The score changed by" if alone else "The difference in score with comparable persons is"
         text = f"{what} {said} points{' on average' if alone else ''} among those who answered ({limits})."
-    return Prose(text if adjusted is None else f"{text} {_adjusted(adjusted, lang, alone=alone)}")
+    return text if adjusted is None else f"{text} {_adjusted(adjusted, lang, alone=alone)}"
 
 
 def _adjusted(row: pd.Series[Any], lang: Lang, *, alone: bool) -> str:
@@ -140,8 +161,17 @@ def _adjusted(row: pd.Series[Any], lang: Lang, *, alone: bool) -> str:
 @words_or_sentence
 def missing(results: Results) -> Prose:
     """Say how many answers are missing, what imputing them does, and how much worse they must be to matter."""
-    lang = results.lang
-    table = results.table("score_missing")
+    tables = {name: results.table(name) for name in ("score_missing", "score_effects", "score_tipping")}
+
+    def say(frame: pd.DataFrame, lang: Lang) -> str:
+        outcome = frame["outcome"].iloc[0]
+        return _missing({name: part[part["outcome"] == outcome] for name, part in tables.items()}, lang)
+
+    return _of_each(results, "score_missing", say)
+
+
+def _missing(tables: dict[str, pd.DataFrame], lang: Lang) -> str:
+    table = tables["score_missing"]
     rows = table[(table["age_band"] == ALL_BANDS) & (table["wave"] == "after") & ~table["suppressed"]]
     gone = [
         f"{term(str(r['arm']), lang).lower()} {percent(r['share_missing'], lang=lang)}"
@@ -149,10 +179,10 @@ def missing(results: Results) -> Prose:
     ]
     lead = "Ontbrekend erna" if lang == "nl" else "Missing after"
     parts = [f"{lead}: {', '.join(gone)}."] if gone else []
-    row = _row(results.table("score_effects"), "method", "imputed")
+    row = _row(tables["score_effects"], "method", "imputed")
     if row is not None:
-        parts += [_imputed(row, lang), _tips(results.table("score_tipping"), lang)]
-    return Prose(" ".join(part for part in parts if part) or _HIDDEN[lang])
+        parts += [_imputed(row, lang), _tips(tables["score_tipping"], lang)]
+    return " ".join(part for part in parts if part) or _HIDDEN[lang]
 
 
 def _imputed(row: pd.Series[Any], lang: Lang) -> str:

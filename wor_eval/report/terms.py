@@ -179,6 +179,55 @@ _TERMS: Final[dict[str, tuple[str, str]]] = {
     "n_chronic": ("Chronische aandoeningen, gemiddelde (SD)", "Chronic conditions, mean (SD)"),
     "days_before": ("Dagen waargenomen ervoor, gemiddelde (SD)", "Days observed before, mean (SD)"),
     "days_after": ("Dagen waargenomen erna, gemiddelde (SD)", "Days observed after, mean (SD)"),
+    # how costs and scores were delivered
+    "delivered_n_lines": ("Kostenregels", "Cost lines"),
+    "delivered_n_credits": ("Creditregels, verrekend", "Credit lines, netted"),
+    "delivered_n_equal": (
+        "waarvan met een regel van hetzelfde bedrag",
+        "of which with a line of the same amount",
+    ),
+    "delivered_n_unmatched": ("waarvan zonder eerdere regel", "of which without an earlier line"),
+    "delivered_n_negative": (
+        "Personen en soorten die onder nul uitkomen",
+        "Persons and categories that end below zero",
+    ),
+    "delivered_n_indexed": (
+        "Regels uit een ander prijsjaar, geïndexeerd",
+        "Lines of another price year, indexed",
+    ),
+    "delivered_answers": ("Vragenlijsten", "Questionnaires"),
+    "delivered_scores_delivered": ("Score aangeleverd", "Score delivered"),
+    "delivered_scored_by_item": ("Score uit de antwoorden berekend", "Scored from the answers"),
+    "delivered_no_answers": ("Zonder score: niets ingevuld", "No score: nothing answered"),
+    "delivered_too_few_answers": ("Zonder score: te weinig ingevuld", "No score: too few answers"),
+    "delivered_no_rule": (
+        "Zonder score: onvolledig, en er is geen gepubliceerde regel",
+        "No score: incomplete, and no rule is published",
+    ),
+    "delivered_contrary_items": (
+        "Vragen die tegen de andere in lopen (al omgekeerd?)",
+        "Items that run against the others (turned round already?)",
+    ),
+    "view_societal": ("Maatschappij (referentieprijs)", "Society (reference price)"),
+    "view_payer": ("Betaler (tarief)", "Payer (tariff)"),
+    "higher_better": ("beter", "better"),
+    "higher_worse": ("slechter", "worse"),
+    "no_smallest_change": (
+        "Geen gepubliceerde waarde gevonden; het plan geeft er geen, dus is niet te zeggen wie merkbaar veranderde.",
+        "No published value was found and the plan gives none, so it cannot be said who changed enough to matter.",
+    ),
+    "said_icecap_o": (
+        "Met het Britse tarief gewogen: er is geen Nederlands. Geen utiliteit, geen QALY.",
+        "Valued with the UK tariff: there is no Dutch one. No utility, no QALY.",
+    ),
+    "said_ph17": (
+        "Afgeleid van een gespreksinstrument; gemiddelde per dimensie, geen totaal.",
+        "Derived from a dialogue tool; a mean per dimension, no total.",
+    ),
+    "said_spider44": (
+        "Een gespreksinstrument, geen meetinstrument; gemiddelde per dimensie, geen totaal.",
+        "A dialogue tool, not a measurement instrument; a mean per dimension, no total.",
+    ),
     # interrupted time series
     "contrast": ("Verwezen naast vergelijking", "Referred beside comparison"),
     "all_months": ("Alle maanden ervoor", "All months before"),
