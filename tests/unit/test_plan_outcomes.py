@@ -165,8 +165,10 @@ def test_outcomes_that_contradict_themselves(change: dict[str, Any], says: str) 
 
 def test_differences_by_payer_add_up_and_leave_out_who_is_not_known() -> None:
     study = plan(CARE)
-    arms = referred_alone(build_cohort(data(), study))
-    found = cost_parts(data(), arms, study, outcome="care")
+    places = tables()["municipalities"]
+    given = data(municipalities=places.assign(wmo_delivered=np.arange(len(places)) > 0))
+    arms = referred_alone(build_cohort(given, study))
+    found = cost_parts(given, arms, study, outcome="care")
     effects = found["cost_part_effects"]
     whole = effects[(effects["category"] == "all") & (effects["age_band"] == "all")].set_index("payer")
     means = found["cost_parts"]
