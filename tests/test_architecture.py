@@ -16,7 +16,9 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "wor_eval"
 STAGES = ("data", "cohort", "design", "effects", "economics", "report")
-PLAN = frozenset({"study", "economics_plan", "gates_plan", "power_plan", "published_plan", "plan_parts"})
+PLAN = frozenset(
+    {"study", "economics_plan", "gates_plan", "outcome_plan", "power_plan", "published_plan", "plan_parts"}
+)
 EVERYTHING = frozenset(
     {*STAGES, *PLAN, "errors", "language", "whole", "assets", "stages", "kept", "run", "demo", "wor_eval"}
 )
@@ -29,6 +31,7 @@ TOP_LEVEL = {
     "power_plan": frozenset({"economics_plan", "plan_parts"}),
     "published_plan": frozenset({"plan_parts"}),
     "study": frozenset({"errors", *PLAN}),
+    "outcome_plan": frozenset({"plan_parts"}),
     "whole": frozenset({"errors"}),
     "stages": frozenset({"errors", "assets"}),
     "language": frozenset({"errors", "study"}),
