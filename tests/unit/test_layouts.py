@@ -219,8 +219,13 @@ def test_the_form_keeps_recall_and_the_spider_web(read_back: Callable[[str], Stu
     assert set(web["items"].str.count(" ")) == {43}
     assert web["items"].str.contains(r"(?:^| )\.(?: |$)").any()
     assert set(column(data, "referrals", "referrer")) <= {*original()["referrals"]["referrer"]}
-    recalled = original()["contacts"].query("recall_days.notna()")
-    assert frame(data, "contacts")["n_contacts"].sum() <= recalled["n_contacts"].sum()
+    recalled, forms = original()["contacts"].query("recall_days.notna()"), frame(data, "contacts")
+    key = ["person_id", "contact_on"]
+    both = forms.astype({"contact_on": "datetime64[us]"}).merge(recalled, on=key, suffixes=("", "_true"))
+    assert len(both) > 20
+    assert (both["n_contacts"] == both["n_contacts_true"]).all()
+    exits = len(forms) - len(both)
+    assert 0 < exits <= frame(data, "referrals")["ended_on"].notna().sum()
 
 
 def test_a_class_of_age_gives_an_age_within_it(read_back: Callable[[str], StudyData]) -> None:
