@@ -11,8 +11,8 @@ import pytest
 
 from tests.saved_study import raw_tables
 from tests.small_cohort import TEXT
-from wor_eval.cohort.build import build_cohort
 from wor_eval.cohort.as_planned import delivered_scores, planned_instrument, used_prices
+from wor_eval.cohort.build import build_cohort
 from wor_eval.cohort.price_index import consumer_prices
 from wor_eval.cohort.prices import read_prices, unit_prices
 from wor_eval.data.read import StudyData, study_data

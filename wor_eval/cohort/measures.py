@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from wor_eval.cohort.cost_lines import costs_known, priced_costs
 from wor_eval.cohort.as_planned import delivered_scores, priced_contacts
+from wor_eval.cohort.cost_lines import costs_known, priced_costs
 from wor_eval.cohort.wide import DAYS_PER_YEAR
 from wor_eval.errors import DesignError
 from wor_eval.study import Days, Outcome

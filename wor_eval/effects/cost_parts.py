@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wor_eval.cohort.outcomes import measure_outcomes
 from wor_eval.cohort.as_planned import used_prices
+from wor_eval.cohort.outcomes import measure_outcomes
 from wor_eval.cohort.wide import wide_outcome
 from wor_eval.effects.arms import Arms, contrast_cells, contrast_of, signs_of
 from wor_eval.effects.costs import cost_contrast

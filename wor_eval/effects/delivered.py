@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from wor_eval.cohort.cost_lines import count_credits
 from wor_eval.cohort.as_planned import delivered_scores, used_prices
+from wor_eval.cohort.cost_lines import count_credits
 from wor_eval.effects.arms import outcomes_of
 from wor_eval.outcome_plan import Outcome
 from wor_eval.study import Study

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from wor_eval.cohort.as_planned import planned_instrument
 from wor_eval.cohort.instruments import Instrument
 from wor_eval.cohort.measures import scored_answers
-from wor_eval.cohort.as_planned import planned_instrument
 from wor_eval.cohort.wide import Floats, wide_outcome
 from wor_eval.effects.arms import Arms
 from wor_eval.study import Days, Study
