@@ -17,7 +17,16 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "wor_eval"
 STAGES = ("data", "cohort", "design", "effects", "economics", "report")
 PLAN = frozenset(
-    {"study", "economics_plan", "gates_plan", "outcome_plan", "power_plan", "published_plan", "plan_parts"}
+    {
+        "study",
+        "economics_plan",
+        "gates_plan",
+        "outcome_plan",
+        "power_plan",
+        "published_plan",
+        "plan_parts",
+        "reach_plan",
+    }
 )
 EVERYTHING = frozenset(
     {*STAGES, *PLAN, "errors", "language", "whole", "assets", "stages", "kept", "run", "demo", "wor_eval"}
@@ -30,6 +39,7 @@ TOP_LEVEL = {
     "gates_plan": frozenset({"plan_parts"}),
     "power_plan": frozenset({"economics_plan", "plan_parts"}),
     "published_plan": frozenset({"plan_parts"}),
+    "reach_plan": frozenset({"plan_parts"}),
     "study": frozenset({"errors", *PLAN}),
     "outcome_plan": frozenset({"plan_parts"}),
     "whole": frozenset({"errors"}),

@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 
 import wor_eval
-import wor_eval.assets
 from tests.raw_study import small_frames, write_csv
 from wor_eval.cli import main
 from wor_eval.data.simulate import simulate_study
 from wor_eval.errors import DataError
 
-COMMANDS = ("simulate", "check", "map", "run", "power", "report", "verify", "codebook", "demo")
+COMMANDS = ("simulate", "check", "run", "power", "report", "verify", "codebook", "demo")
 PERSONS = "2000"
 
 
@@ -340,14 +339,3 @@ def test_a_study_runs_and_reports_without_the_tables_of_its_secondary_outcomes(t
         )
         page = (tmp_path / f"{study}.en.html").read_text(encoding="utf-8")
         assert "This outcome is not in the data of this study." in page
-
-
-def test_a_plan_with_its_own_sources_needs_no_data(capsys, tmp_path):
-    """Refused for what the file is, which shows that it was read."""
-    (tmp_path / "practices.csv").write_text("practice_id,municipality_code\n", encoding="utf-8")
-    plan = (Path(wor_eval.assets.asset("analyses")) / "before_after.toml").read_text(encoding="utf-8")
-    path = tmp_path / "mine.toml"
-    path.write_text(plan + '\n[sources]\npractices = "practices.csv"\n', encoding="utf-8")
-    out, err = says(capsys, "run", path, "--out", tmp_path / "results", code=1)
-    assert f"mine: reading {path}" in out
-    assert "persons: missing table" in err

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from wor_eval.report import published_figures as published_figures
     from wor_eval.report import published_tables as published_tables
     from wor_eval.report import published_words as published_words
+    from wor_eval.report import reach_figures as reach_figures
+    from wor_eval.report import reach_tables as reach_tables
+    from wor_eval.report import reach_words as reach_words
     from wor_eval.report import tables as tables
     from wor_eval.report import words as words
     from wor_eval.report.render import render_report as render_report
@@ -111,6 +114,9 @@ _MODULES = {
         "power_tables",
         "power_figures",
         "power_words",
+        "reach_tables",
+        "reach_figures",
+        "reach_words",
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +10,18 @@ from pydantic import BaseModel, ConfigDict, Field
 Lang = Literal["nl", "en"]
 Days = tuple[int, int]
 Engine = Literal["duckdb", "pyspark"]
+
+
+def group_names(limits: tuple[int, ...]) -> tuple[str, ...]:
+    """Name half-open groups of age by their lower limits.
+
+    Examples
+    --------
+    >>> group_names((18, 65))
+    ('18-64', '65+')
+    """
+    closed = [f"{low}-{high - 1}" for low, high in pairwise(limits)]
+    return (*closed, f"{limits[-1]}+")
 
 
 class Plan(BaseModel):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wor_eval.cohort.build import Cohort
     from wor_eval.data.read import StudyData
     from wor_eval.design.matched import MatchedCohort
+    from wor_eval.reach_plan import Reach
     from wor_eval.report.results import Results
 
 
@@ -138,10 +139,20 @@ def _power(data: None, planned: PowerStudy, progress: Steps) -> Made:
     return Made(plan=planned, tables=power_tables(planned.study, progress=progress))
 
 
+def _reach(data: StudyData, plan: Reach, progress: Steps) -> Made:
+    """Carry out a study of reach: who is referred, against who is registered."""
+    from wor_eval.effects.reach_study import reach_tables
+
+    plan = plan.model_copy(update={"assumptions": (*plan.assumptions, *data.assumptions)})
+    tables, observed = reach_tables(data, plan, progress=progress)
+    return Made(plan=plan, tables=tables, observed=observed)
+
+
 KINDS: Final[Mapping[str, Callable[[Any, Any, Steps], Made]]] = {
     "effects": _effects,
     "published_evidence": _published,
     "power": _power,
+    "reach": _reach,
 }
 """How each kind of study of :data:`wor_eval.study.PLANS` is carried out."""
 

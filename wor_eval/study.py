@@ -17,10 +17,11 @@ from wor_eval.economics_plan import Economics
 from wor_eval.errors import StudyError
 from wor_eval.gates_plan import Gates
 from wor_eval.outcome_plan import Outcome, OwnPrice, price_problems, with_own_prices
-from wor_eval.plan_parts import Assumption, Days, Disclosure, Lang, StudyPlan, Text
+from wor_eval.plan_parts import Assumption, Days, Disclosure, Lang, StudyPlan, Text, group_names
 from wor_eval.plan_parts import Plan as _Plan
 from wor_eval.power_plan import PowerPlan
 from wor_eval.published_plan import PublishedStudy
+from wor_eval.reach_plan import Reach
 
 __all__ = [
     "PLANS", "Assumption", "CohortPlan", "Days", "Design", "Disclosure", "Economics", "EffectPlan", "Gates", "Lang",
@@ -86,8 +87,7 @@ class CohortPlan(_Plan):
     @property
     def band_names(self) -> tuple[str, ...]:
         """The age bands by name: ``18-64`` and ``65+`` for limits 18 and 65."""
-        closed = [f"{low}-{high - 1}" for low, high in zip(self.bands, self.bands[1:], strict=False)]
-        return (*closed, f"{self.bands[-1]}+")
+        return group_names(self.bands)
 
 
 class Windows(_Plan):
@@ -273,6 +273,7 @@ def power_study(study: StudyPlan) -> PowerStudy:
 
 PLANS: Final[Mapping[str, type[StudyPlan]]] = {
     "effects": Study,
+    "reach": Reach,
     "published_evidence": PublishedStudy,
     "power": PowerStudy,
 }

@@ -39,7 +39,7 @@ def measures(cells: Mapping[str, ibis.Value], schema: TableSchema) -> Iterator[t
         yield f"filled {name}", text.count()
         yield f"plain {name}", text.count(where=LAYOUTS[kind][0].fits(text))
         if kind == "string":
-            yield from stored_text.measures(schema.columns[name], cell)
+            yield from stored_text.measures(name, cell)
         if kind == "number":
             yield f"parted {name}", text.count(where=text.re_search("[.,]"))
             yield f"grouped {name}", text.count(where=text.re_search(r"^[+-]?[1-9]\d{0,2}[.,]\d{3}$"))

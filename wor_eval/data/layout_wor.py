@@ -11,10 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-ITEMS, RECALL_DAYS = 44, 91
-_MOMENTS = {
-    "baseline": "intake", "month_3": "3 maanden", "month_6": "6 maanden", "month_12": "12 maanden", "exit": "exit",
-}  # fmt: skip
+ITEMS = 44
+_MOMENTS = {"baseline": "intake", "month_3": "3 maanden", "month_6": "6 maanden", "month_12": "12 maanden"}
 _CLASSES = ((31, "18-30"), (46, "31-45"), (61, "46-60"), (76, "61-75"), (200, "75+"))
 _REFERRER = {
     "gp": "huisarts", "practice_nurse": "praktijkondersteuner", "psychologist": "psycholoog",
@@ -61,9 +59,7 @@ def _forms(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     recalled = recalled.rename(columns={"contact_on": "answered_on"})
     forms = forms.merge(recalled[["person_id", "answered_on", "n_contacts"]], how="left")
     started = forms.groupby("person_id")["wave"].transform(lambda waves: (waves == "baseline").any())
-    forms = forms[started.astype(bool)]
-    forms = pd.concat([forms, _exits(forms, tables["contacts"])], ignore_index=True)
-    forms = forms.sort_values(["person_id", "answered_on"], ignore_index=True)
+    forms = forms[started.astype(bool)].sort_values(["person_id", "answered_on"], ignore_index=True)
     spells = tables["registrations"].drop_duplicates("person_id")[["person_id", "practice_id"]]
     forms = forms.merge(spells, on="person_id")
     age = forms["answered_on"].dt.year - forms["birth_year"]
@@ -85,20 +81,6 @@ def _forms(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         }
     )
     return pd.concat([frame, _spider(forms["score"])], axis=1)
-
-
-def _exits(forms: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFrame:
-    """Return the exit form of everybody whose trajectory ended after the intake: visits are asked once more."""
-    first = forms[forms["wave"] == "baseline"]
-    exits = first[first["ended_on"] > first["answered_on"]].assign(wave="exit", n_contacts=0)
-    exits["answered_on"] = exits["ended_on"]
-    dated = contacts.loc[contacts["recall_days"].isna(), ["person_id", "contact_on", "n_contacts"]]
-    both = exits[["person_id", "ended_on"]].merge(dated, on="person_id")
-    back = (both["ended_on"] - both["contact_on"]).dt.days
-    visits = both[back.between(1, RECALL_DAYS)].groupby("person_id")["n_contacts"].sum()
-    exits["n_contacts"] = exits["person_id"].map(visits).fillna(0).astype(int)
-    same = exits.merge(forms[["person_id", "answered_on"]], how="inner")["person_id"]
-    return exits[~exits["person_id"].isin(same)]
 
 
 def _spider(score: pd.Series[float]) -> pd.DataFrame:

@@ -20,25 +20,23 @@ _POWER = r"^\d([.,]\d+)?[eE]\+\d+$"
 _LOST = "as a number it loses its leading zeros, and digits after the fifteenth"
 
 
-def measures(column: Column, cell: ibis.Value) -> Iterator[tuple[str, ibis.Value]]:
+def measures(name: str, cell: ibis.Value) -> Iterator[tuple[str, ibis.Value]]:
     """Yield the counts that tell whether a column of text was once stored as numbers.
 
     Parameters
     ----------
-    column : Column
-        The column; where a code list or a pattern binds it, such text is refused by that.
+    name : str
+        Name of the column.
     cell : ibis.Value
-        Its cells, as they were stored.
+        The column, as it was stored.
 
     Yields
     ------
     tuple of (str, ibis.Value)
         Name and aggregate.
     """
-    text, name = as_text(cell), column.name
+    text = as_text(cell)
     if cell.type().is_string():
-        if column.levels or column.pattern:
-            return
         yield f"zero {name}", text.count(where=text.endswith(".0"))
         yield f"power {name}", text.count(where=text.contains("E+") | text.contains("e+"))
     elif cell.type().is_numeric() and not cell.type().is_boolean():
@@ -107,7 +105,7 @@ def _from_cells(received: Received, column: Column, table: str, filled: int) -> 
 def _from_text(received: Received, column: Column, table: str, counts: Counts) -> Reading:
     """Look for what a program makes of ids that it takes for numbers: 123.0, or 1.23E+12."""
     name, filled = column.name, counts[f"filled {column.name}"]
-    if not counts.get(f"zero {name}") and not counts.get(f"power {name}"):
+    if not counts[f"zero {name}"] and not counts[f"power {name}"]:
         return Reading(layout=_PLAIN)
     text = as_text(received.cell(name))
     patterns = {"zero": _ENDS_IN_ZERO, "exact": _EXACT, "power": _POWER}

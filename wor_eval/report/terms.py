@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from wor_eval.report.monitoring_terms import MONITORING_TERMS
 from wor_eval.study import Lang
 
 _TERMS: Final[dict[str, tuple[str, str]]] = {
@@ -372,7 +373,7 @@ _TERMS: Final[dict[str, tuple[str, str]]] = {
 
 def term(code: str, lang: Lang, *, otherwise: str | None = None) -> str:
     """Give the words for a code; a code without words (an age band, say) is given as it is, or as ``otherwise``."""
-    words = _TERMS.get(code)
+    words = _TERMS.get(code) or MONITORING_TERMS.get(code)
     if words is None:
         return code if otherwise is None else otherwise
     return words[0] if lang == "nl" else words[1]
