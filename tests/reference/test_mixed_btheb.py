@@ -9,6 +9,7 @@ from wor_eval.effects.ancova import adjusted_change, ancova, change_difference
 from wor_eval.effects.fit import coefficients
 from wor_eval.effects.mixed import random_intercept
 from wor_eval.effects.mmrm import mmrm, mmrm_contrast
+from wor_eval.effects.random_slope import random_slope
 from wor_eval.effects.regression import linear_regression
 from wor_eval.effects.wellbeing import responders, score_change, standardised_difference
 
@@ -196,3 +197,55 @@ def test_adjusted_change_at_the_mean_is_the_mean_change(wide):
     raw = score_change(seen["bdi.pre"], seen["bdi.2m"])
     assert found.estimate == pytest.approx(raw.change.estimate, rel=1e-10)
     assert found.std_error < raw.change.std_error
+
+
+def test_random_slope_is_lmer(waves, answers):
+    """The log-likelihood and the test against a random intercept are those of lme4."""
+    one = random_intercept(waves.bdi, covariates(waves), waves.id, likelihood="ml")
+    two = random_slope(waves.bdi, covariates(waves), waves.id, waves.time, likelihood="ml")
+    peer = answers["lrt_ri_rs"]
+    # lmer stops within 1e-6 of the top of a flat likelihood.
+    assert two.fit.loglik == pytest.approx(answers["rs_ml"]["loglik"], abs=1e-5)
+    statistic = 2 * (two.fit.loglik - one.fit.loglik)
+    assert statistic == pytest.approx(peer["chisq"], abs=2e-5)
+    from scipy.stats import chi2
+
+    assert chi2.sf(statistic, 2) == pytest.approx(peer["p"], abs=1e-5)
+    assert chi2.sf(statistic, 2) == pytest.approx(answers["published"]["lrt_p"], abs=6e-5)
+
+
+@pytest.mark.parametrize("likelihood", ["ml", "reml"])
+def test_random_slope_estimates_and_errors_are_statsmodels(waves, likelihood):
+    """No R estimates of this model are at hand: statsmodels fits the same model by another route."""
+    import statsmodels.api as sm
+
+    X, time = covariates(waves), waves.time.to_numpy(float)
+    ours = random_slope(waves.bdi, X, waves.id, time, likelihood=likelihood)
+    Z = np.column_stack([np.ones(len(time)), time])
+    model = sm.MixedLM(waves.bdi.to_numpy(float), X, waves.id.to_numpy(), exog_re=Z)
+    peer = model.fit(reml=likelihood == "reml", method="bfgs", gtol=1e-8, maxiter=500)
+    assert ours.fit.loglik == pytest.approx(peer.llf, abs=1e-5)
+    # The top is flat: parameters agree less closely than the likelihood there.
+    np.testing.assert_allclose(ours.fit.coef, peer.fe_params, rtol=2e-3)
+    np.testing.assert_allclose(ours.var_person, peer.cov_re, rtol=0.02, atol=0.02)
+    assert ours.var_residual == pytest.approx(peer.scale, rel=1e-2)
+
+
+@pytest.mark.parametrize("likelihood", ["ml", "reml"])
+def test_random_slope_written_out(waves, likelihood):
+    """At the variances found, the whole covariance gives the coefficients, their errors and the likelihood."""
+    X, time, person = covariates(waves), waves.time.to_numpy(float), waves.id.to_numpy()
+    y = waves.bdi.to_numpy(float)
+    model = random_slope(y, X, person, time, likelihood=likelihood)
+    Z = np.column_stack([np.ones(len(time)), time])
+    V = model.var_residual * np.eye(len(y)) + (person[:, None] == person) * (Z @ model.var_person @ Z.T)
+    inverse = np.linalg.inv(V)
+    cov = np.linalg.inv(X.T @ inverse @ X)
+    coef = cov @ X.T @ inverse @ y
+    np.testing.assert_allclose(model.fit.coef, coef, rtol=1e-8)
+    np.testing.assert_allclose(model.fit.cov, cov, rtol=1e-6)
+    residual, k = y - X @ coef, X.shape[1]
+    deviance = np.linalg.slogdet(V)[1] + residual @ inverse @ residual
+    deviance += (len(y) - k * (likelihood == "reml")) * np.log(2 * np.pi)
+    deviance -= np.linalg.slogdet(cov)[1] if likelihood == "reml" else 0
+    assert model.fit.loglik == pytest.approx(-deviance / 2, abs=1e-8)

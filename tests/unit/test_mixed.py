@@ -10,6 +10,7 @@ import pytest
 from wor_eval.effects.fit import coefficients
 from wor_eval.effects.mixed import random_intercept
 from wor_eval.effects.mmrm import mmrm, mmrm_contrast
+from wor_eval.effects.random_slope import random_slope
 from wor_eval.errors import EstimationError
 
 
@@ -234,3 +235,15 @@ def test_refusals_of_mmrm():
     with pytest.raises(EstimationError, match="cannot be estimated"):
         few = person < 4
         mmrm(y[few], X[few][:, :2], person[few], wave[few])
+
+
+def test_refusals_and_invariance_of_the_random_slope():
+    y, X, person, wave = panel(persons=60)
+    with pytest.raises(EstimationError, match="no slope to differ"):
+        random_slope(y, X, person, np.zeros(y.size))
+    with pytest.raises(EstimationError, match="missing or infinite"):
+        random_slope(spoil(y, np.nan), X, person, wave)
+    one, other = random_slope(y, X, person, wave), random_slope(10 * y, X, person, wave / 7.0)
+    np.testing.assert_allclose(other.fit.coef, 10 * one.fit.coef, rtol=1e-4)
+    assert other.var_person[1, 1] == pytest.approx(4900 * one.var_person[1, 1], rel=2e-2, abs=1e-3)
+    assert one.fit.loglik >= random_intercept(y, X, person).fit.loglik - 1e-6
