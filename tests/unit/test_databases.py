@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from tests.engines.test_same_numbers import postgres  # noqa: F401  (a fixture: a server of its own)
 from tests.raw_study import Frames, column, only, refusal, rows, small_frames
 from tests.unit.test_formats import typed
 from wor_eval.data.databases import shown
-from wor_eval.data.read import data_digest, read_data, study_data
+from wor_eval.data.read import StudyData, data_digest, read_data, study_data
 
 
 def sortable(data: Any) -> dict[str, list[tuple[str, ...]]]:
@@ -107,26 +109,28 @@ def test_no_password_is_ever_shown() -> None:
     assert "psycopg" in message or "cannot be opened" in message
 
 
-def test_postgres_is_the_same_study() -> None:
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
-    address = os.environ.get("WOR_EVAL_POSTGRES")
-    if not address:
-        pytest.skip("WOR_EVAL_POSTGRES names no database to write a study to")
-    import psycopg
-
+def test_postgres_is_the_same_study(postgres: Any) -> None:  # noqa: F811  (the fixture)
     frames = small_frames()
-    with psycopg.connect(address, autocommit=True) as connection:
-        for name, frame in frames.items():
-            columns = ", ".join(f"{c} text" for c in frame)
-            connection.execute(f"DROP TABLE IF EXISTS {name}")  # type: ignore[arg-type]
-            connection.execute(f"CREATE TABLE {name} ({columns})")  # type: ignore[arg-type]
-            holes = ", ".join(["%s"] * frame.shape[1])
-            with connection.cursor() as cursor:
-                cursor.executemany(
-                    f"INSERT INTO {name} VALUES ({holes})",  # type: ignore[arg-type]
-                    [tuple(c or None for c in row) for row in frame.itertuples(index=False)],
-                )
-    assert sortable(read_data(address)) == sortable(study_data(frames))
+    for name, frame in typed(frames).items():
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        kinds = [pa.string() if pa.types.is_null(field.type) else field.type for field in table.schema]
+        plain = table.cast(pa.schema(list(zip(table.column_names, kinds, strict=True))))
+        postgres.create_table(name, plain)
+    address = f"postgres://tester@/postgres?host={postgres.con.info.host}"
+    data = read_data(address)
+    assert sortable(data) == sortable(study_data(frames))
+    assert not any("tester" in note for note in data.notes)
+    assert "has no table gone" in refusal(lambda: read_from(address, "table = 'gone'"))
+    assert "cannot be carried out" in refusal(
+        lambda: read_from(address, "query = 'SELECT nothing FROM practices'")
+    )
+
+
+def read_from(address: str, said: str) -> StudyData:
+    with tempfile.TemporaryDirectory() as folder:
+        text = f'[sources]\npractices = {{ database = "{address}", {said} }}\n'
+        (Path(folder) / "sources.toml").write_text(text, encoding="utf-8")
+        return read_data(folder, dictionary=only("practices"))
 
 
 def test_a_frame_of_duckdb_with_bytes_is_refused(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def event_times_of(data: StudyData, arms: Arms, study: Study) -> dict[str, UnitT
     dict of str to UnitTimes
         By event; long-term care only where there are cost lines.
     """
-    events = [event for event in EVENTS if event != "long_term_care" or "costs" in data.tables]
+    events = [event for event in EVENTS if event != "long_term_care" or _holds_long_term_care(data)]
     return {event: unit_times(data, arms, study, event=event) for event in events}
 
 
@@ -69,6 +69,14 @@ def event_curves(times: dict[str, UnitTimes], study: Study) -> pd.DataFrame:
                     rows += [{**named, "n_persons": len(side.arms), **row} for row in points]
     columns = ["event", "arm", "age_band", "method", "quarter", "n_persons", "n_risk", "n_event", "n_new"]
     return pd.DataFrame(rows, columns=[*columns, "estimate", "std_error", "conf_low", "conf_high"])
+
+
+def _holds_long_term_care(data: StudyData) -> bool:
+    """Tell whether the data hold any cost of long-term care: where they hold none it is not delivered, not zero."""
+    if "costs" not in data.tables:
+        return False
+    costs = data.tables["costs"]
+    return bool(costs.count(where=costs.payer == "wlz").to_pyarrow().as_py())
 
 
 def _bands(found: UnitTimes, study: Study) -> list[tuple[str, UnitTimes]]:
