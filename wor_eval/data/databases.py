@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ADDRESS = re.compile(r"(duckdb|sqlite|postgres|postgresql):.+", re.IGNORECASE | re.DOTALL)
-_SQLITE_DIGITS = 15
+_ASKED = "wor_eval_asked"
 _READS = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
 
 
@@ -96,7 +96,7 @@ def receive_database(backend: Any, address: str, *, name: str, relation: str, qu
     if address.lower().startswith("duckdb:"):
         return _from_duckdb(backend, address, name, asked)
     with refusing_damage():
-        form, batches = _batches(address, asked)
+        form, batches = _batches(address, relation, query)
         placed = [field.with_name(f"c{i}") for i, field in enumerate(form)]
         rows = store(backend, name, _renamed(batches, placed), _schema(placed))
     return Received(
@@ -179,11 +179,14 @@ def _tables(address: str) -> set[str]:
             opened.disconnect()
 
 
-def _batches(address: str, query: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Return the types of a query, and its rows in batches."""
+def _batches(address: str, relation: str, query: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Return the types of a table or a query of PostgreSQL, and its rows in batches."""
     opened = _open(address)
     try:
-        reader = opened.sql(query).to_pyarrow_batches()
+        if query:
+            # Backend.sql of Ibis names no view when it drops the one it made, which PostgreSQL refuses.
+            opened.raw_sql(f"CREATE TEMPORARY VIEW {_ASKED} AS {query}")
+        reader = opened.table(_ASKED if query else relation).to_pyarrow_batches()
     except Exception as error:
         raise Unreadable(
             f"the query cannot be carried out ({type(error).__name__})", "try it in the database itself"
