@@ -14,7 +14,7 @@ from wor_eval.report.site import render_site
 
 LANGS = pytest.mark.parametrize("lang", ["nl", "en"])
 JARGON = re.compile(
-    r"95\s?%|CI\b|\bBI\b|p-waarde|p-value|QALY|EVPI|bootstrap|ICER|net benefit|nettobaat", re.IGNORECASE
+    r"95\s?%|CI\b|\bBI\b|p-waarde|p-value|QALY|EVPI|bootstrap|\bICER\b|net benefit|nettobaat", re.IGNORECASE
 )
 SAVES = re.compile(r"\bbespa\w*|\bsav(e|es|ing|ings)\b", re.IGNORECASE)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from wor_eval.errors import ReportError as ReportError
     from wor_eval.errors import StudyError as StudyError
     from wor_eval.errors import WorEvalError as WorEvalError
+    from wor_eval.report import beyond_words as beyond_words
     from wor_eval.report import brief_words as brief_words
     from wor_eval.report import delivered_tables as delivered_tables
     from wor_eval.report import economics_figures as economics_figures
@@ -105,6 +106,7 @@ _MODULES = {
         "economics_words",
         "brief_words",
         "delivered_tables",
+        "beyond_words",
         "outcome_tables",
         "outcome_figures",
         "outcome_words",

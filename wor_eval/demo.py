@@ -14,7 +14,7 @@ from wor_eval.run import run_study
 from wor_eval.study import read_study
 from wor_eval.whole import whole_folder
 
-STUDIES = ("before_after", "matched_cohort", "reach", "published_evidence")
+STUDIES = ("before_after", "matched_cohort", "cost_effectiveness", "reach", "published_evidence")
 
 
 def run_demo(

@@ -150,6 +150,19 @@ class Change(Plan):
     values: Mapping[str, Annotated[float, Field(ge=0)]]
 
 
+class Beyond(Plan):
+    """What is assumed after the observed year; without this part of the plan nothing is counted there.
+
+    ``effect`` and ``costs`` say how the yearly difference goes on: it stays (``none``), or falls in a straight line to
+    zero at the end of the years added (``linear``). The trajectory itself is paid once.
+    """
+
+    years: Annotated[int, Field(ge=1, le=30)]
+    effect: Literal["none", "linear"]
+    costs: Literal["none", "linear"]
+    source: Text
+
+
 class Thresholds(Plan):
     """What may be paid for one unit of effect; ``main`` is the one that sentences and sensitivity use."""
 
@@ -180,6 +193,7 @@ class Economics(Plan):
     trajectory: Trajectory
     thresholds: Thresholds
     budget: Budget
+    beyond: Beyond | None = None
     scenarios: tuple[Change, ...] = ()
     two_way: tuple[str, str] = ("coach_hour", "hours")
     replicates: Annotated[int, Field(ge=1000)] = 2000
@@ -201,7 +215,10 @@ class Economics(Plan):
         if self.trajectory.payer not in self.costs:
             problems.append(f"payer {self.trajectory.payer} pays the trajectory but has no outcome in costs")
         if self.horizon_days > _LONGEST_UNDISCOUNTED_DAYS:
-            problems.append("horizon_days: costs and effects beyond a year are not carried by this version")
+            problems.append(
+                "horizon_days: costs and effects beyond a year are not carried by this version; to count later years "
+                "give economics.beyond, with what is assumed there"
+            )
         if self.guideline is None:
             problems.append(
                 f"guideline: a budget over {self.budget.years} years and the value of research need discount rates; "

@@ -5,6 +5,8 @@ import pytest
 from scipy.stats import t
 
 from tests.economics_study import economic_run, plan_content
+from wor_eval.economics.answers import Found
+from wor_eval.economics.beyond import beyond
 from wor_eval.economics.checked import persons
 from wor_eval.economics.costs import TrajectoryCosts
 from wor_eval.economics.estimates import (
@@ -20,6 +22,7 @@ from wor_eval.economics.evaluated import Evaluated
 from wor_eval.economics.guideline import guideline, reference_values
 from wor_eval.economics.joint import system_cr2
 from wor_eval.economics.payers import payer_balance, payer_costs
+from wor_eval.effects.small_sample import cr2_linear
 from wor_eval.errors import StudyError
 from wor_eval.study import study_plan
 
@@ -180,6 +183,26 @@ def test_imputation_leaves_costs_alone_and_widens_the_effect() -> None:
     assert len(impute_scores(whole, seed=1, n_imputations=20)) == 1
 
 
+def test_the_difference_between_bands_is_the_interaction_of_the_regression() -> None:
+    rows = people()
+    total = {"societal": rows.care.sum(axis=1)}
+    found = with_effect(cost_regressions(rows, total, bands=BANDS), rows).between(
+        "societal", first="18-64", second="65+"
+    )
+    # The same regression with referral and referral at 18-64: the second coefficient is the difference.
+    other = (rows.band == "65+").astype(float)[:, None]
+    own = ((rows.band == "18-64") * rows.referred)[:, None]
+    for at, (outcome, part) in enumerate(
+        ((total["societal"], rows.before), (rows.effect, rows.baseline[:, None]))
+    ):
+        columns = np.hstack([own, rows.referred[:, None], np.ones((900, 1)), other, rows.known, part])
+        fit = cr2_linear(
+            outcome, columns, rows.practice, weights=rows.weight, contrasts=np.eye(len(columns.T))[0]
+        )
+        assert found.estimate[at] == pytest.approx(fit.estimate[0], rel=1e-9)
+        assert found.std_error[at] == pytest.approx(fit.std_error[0], rel=1e-7)
+
+
 def test_the_interval_of_the_effect_holds_the_truth() -> None:
     held, runs = 0, 60
     for seed in range(runs):
@@ -187,7 +210,7 @@ def test_the_interval_of_the_effect_holds_the_truth() -> None:
         costs = cost_regressions(rows, {"societal": rows.care.sum(axis=1)}, bands=BANDS)
         filled = impute_scores(rows, seed=seed, n_imputations=10)
         fit = pooled([with_effect(costs, one) for one in filled]).joint("societal", "all")
-        half = t.ppf(0.975, fit.df[1]) * fit.std_error[1]
+        half = t.ppf(0.975, fit.freedom(np.eye(2))[1]) * fit.std_error[1]
         held += abs(fit.estimate[1] - 0.04) < half
     # 95 % of 60 is 57; 51 is three and a half Monte Carlo standard errors below.
     assert held >= 51
@@ -214,6 +237,42 @@ def test_net_benefit_is_effect_times_threshold_minus_cost() -> None:
     for _, row in results.table("net_benefit").query("perspective == 'societal'").iterrows():
         band = row["age_band"]
         assert row["estimate"] == pytest.approx(row["threshold"] * effect[band] - cost[band])
+
+
+def test_bands_differ_by_their_net_benefits() -> None:
+    results = economic_run()
+    main = results.table("net_benefit").query("perspective == 'societal'")
+    for _, row in results.table("band_difference").query("quantity == 'net_benefit'").iterrows():
+        own = main[main["threshold"] == row["threshold"]].set_index("age_band")["estimate"]
+        assert row["estimate"] == pytest.approx(own["18-64"] - own["65+"])
+        assert row["conf_low"] < row["estimate"] < row["conf_high"]
+
+
+def test_later_years_are_added_only_where_the_plan_asks() -> None:
+    assert "beyond" not in economic_run().tables
+    rows = people(effect=0.05)
+    costs = {"societal": rows.care.sum(axis=1) + 400 * rows.referred, "care": rows.care.sum(axis=1)}
+    main = with_effect(cost_regressions(rows, costs, bands=BANDS), rows)
+    asked = {"years": 4, "effect": "linear", "costs": "none", "source": {"nl": "aanname", "en": "assumption"}}
+    content = plan_content()
+    content["economics"]["beyond"] = asked
+    study = study_plan(content)
+    found = Found(
+        study=study, plan=study.economics, fits={"complete_case": main}, counted={}, paid=None, hours=5.0
+    )
+    table = beyond(found, study.economics.beyond).query("age_band == 'all'").set_index("quantity")
+    cost, care, effect = main.estimate[:, -1]
+    # Care goes on unchanged at 3 % a year, the effect falls to zero at 1.5 %; the first year counts in full.
+    later = sum(care / 1.03**year for year in (1, 2, 3, 4))
+    left = sum(effect * (1 - (year - 0.5) / 4) / 1.015**year for year in (1, 2, 3, 4))
+    assert table.loc["cost", "estimate"] == pytest.approx(cost + later)
+    assert table.loc["effect", "estimate"] == pytest.approx(effect + left)
+    assert table.loc["net_benefit", "estimate"] == pytest.approx(20_000 * (effect + left) - cost - later)
+    # The trajectory is the same for everybody here, so the error of the cost is that of five discounted years of care.
+    years = 1 + later / care
+    assert table.loc["cost", "std_error"] == pytest.approx(
+        years * np.sqrt(main.covariance[1, -1, 1, -1]), rel=1e-6
+    )
 
 
 def test_sensitivity_starts_from_the_main_answer() -> None:

@@ -303,6 +303,36 @@ def subgroups(found: Found) -> pd.DataFrame:
     )
 
 
+def band_differences(found: Found) -> pd.DataFrame:
+    """Give how referral differs between the first age band and each other one: cost, effect and net benefit.
+
+    The interaction test of the decision: whether more attention to one band is worth more than to another.
+    """
+    first, *others = found.main.bands[:-1]
+    rows = []
+    for other in others:
+        fit = found.main.between(found.plan.perspective, first=first, second=other)
+        own = fit.intervals()
+        benefit = net_benefit(fit, found.plan.thresholds.values).limits
+        cells = [("cost", np.nan, own, 0), ("effect", np.nan, own, 1)]
+        cells += [("net_benefit", k, benefit, at) for at, k in enumerate(found.plan.thresholds.values)]
+        smaller = min(
+            found.sizes(first).items(), found.sizes(other).items(), key=lambda size: min(dict(size).values())
+        )
+        for quantity, threshold, limits, at in cells:
+            rows.append(
+                {
+                    "first": first,
+                    "second": other,
+                    "quantity": quantity,
+                    "threshold": float(threshold),
+                    **{name: float(getattr(limits, name)[at]) for name in _LIMITS},
+                    **dict(smaller),
+                }
+            )
+    return _frame(rows)
+
+
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 

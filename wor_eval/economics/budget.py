@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from wor_eval.economics.checked import Floats, finite, model_columns
+from wor_eval.economics.checked import Floats, Persons, finite, model_columns
 from wor_eval.economics.intervals import Intervals
 from wor_eval.economics.payers import PayerCosts, contrast_intervals, payer_rows
 from wor_eval.errors import EstimationError, StudyError
@@ -193,25 +194,87 @@ def budget_impact(
     >>> budget_impact(costs, band, scenario=plan).limits.estimate.shape
     (2, 6)
     """
+    return budget_impacts(
+        costs,
+        age_band,
+        scenarios=[scenario],
+        covariates=covariates,
+        weights=weights,
+        clusters=clusters,
+        level=level,
+    )[0]
+
+
+def budget_impacts(
+    costs: PayerCosts,
+    age_band: ArrayLike,
+    *,
+    scenarios: Sequence[Uptake],
+    covariates: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    clusters: ArrayLike | None = None,
+    level: float = 0.95,
+) -> list[BudgetImpact]:
+    """Give the budget impact of several scenarios of the same bands, from one regression per payer.
+
+    Parameters
+    ----------
+    costs, age_band, covariates, weights, clusters, level
+        As for :func:`budget_impact`.
+    scenarios : sequence of Uptake
+        At least one.
+
+    Returns
+    -------
+    list of BudgetImpact
+        In the order of the scenarios.
+
+    Raises
+    ------
+    StudyError, EstimationError
+        As for :func:`budget_impact`; also for no scenarios, or scenarios of other bands.
+    """
     if costs.years > _LONGEST_YEAR:
         raise StudyError(f"a horizon of {costs.years:.1f} years cannot be placed in the year of referral")
-    rows, bands = payer_rows(costs, weights, clusters), np.asarray(age_band)
-    if bands.shape != rows.referred.shape or not np.isin(bands, scenario.bands).all():
-        raise StudyError(f"age_band: one of {', '.join(scenario.bands)} for each person is needed")
-    member = np.column_stack([bands == band for band in scenario.bands]).astype(float)
+    if len({scenario.bands for scenario in scenarios}) != 1:
+        raise StudyError(f"{len(scenarios)} scenarios: at least one, all of the same age bands, is needed")
+    rows, names = payer_rows(costs, weights, clusters), scenarios[0].bands
+    member = _member(np.asarray(age_band), rows, names)
+    covered = model_columns(rows.referred, covariates)[:, 2:]
+    columns = np.hstack([member, member * rows.referred[:, None], covered])
+    contrasts = [_by_year(scenario, columns.shape[1]) for scenario in scenarios]
+    limits = contrast_intervals(rows, costs.net, columns, contrast=np.vstack(contrasts), level=level)
+    ends = np.cumsum([len(contrast) for contrast in contrasts])
+    return [
+        BudgetImpact(
+            payers=costs.payers,
+            bands=names,
+            extra_referred=scenario.extra_referred,
+            limits=limits.columns(slice(end - len(contrast), end)),
+        )
+        for scenario, contrast, end in zip(scenarios, contrasts, ends, strict=True)
+    ]
+
+
+def _member(bands: NDArray[Any], rows: Persons, names: tuple[str, ...]) -> Floats:
+    """Give a column for each age band, shape (n, B), or refuse bands that are unknown or too small."""
+    if bands.shape != rows.referred.shape or not np.isin(bands, names).all():
+        raise StudyError(f"age_band: one of {', '.join(names)} for each person is needed")
+    member = np.column_stack([bands == band for band in names]).astype(float)
     small = [
         band
-        for band, inside in zip(scenario.bands, member.T, strict=True)
+        for band, inside in zip(names, member.T, strict=True)
         if min((inside * rows.referred).sum(), (inside * (1 - rows.referred)).sum()) < 2
     ]
     if small:
         raise EstimationError(f"bands with fewer than two persons in an arm: {', '.join(small)}")
-    covered = model_columns(rows.referred, covariates)[:, 2:]
-    columns = np.hstack([member, member * rows.referred[:, None], covered])
-    extra = scenario.extra_referred
-    contrast = np.zeros((len(extra) + 1, columns.shape[1]))
-    n_bands = len(scenario.bands)
+    return member
+
+
+def _by_year(scenario: Uptake, n_columns: int) -> Floats:
+    """Give the contrasts of one scenario: each year, and all years together, shape (Y + 1, columns)."""
+    extra, n_bands = scenario.extra_referred, len(scenario.bands)
+    contrast = np.zeros((len(extra) + 1, n_columns))
     contrast[:-1, n_bands : 2 * n_bands] = extra
     contrast[-1] = contrast[:-1].sum(axis=0)
-    limits = contrast_intervals(rows, costs.net, columns, contrast=contrast, level=level)
-    return BudgetImpact(payers=costs.payers, bands=scenario.bands, extra_referred=extra, limits=limits)
+    return contrast

@@ -79,6 +79,53 @@ class Stacked:
             missing=None if added is None else Missing(covariance=added, df=self.n_imputations - 1.0),
         )
 
+    def weighed(self, weights: Floats, band: str) -> JointDifference:
+        """Give a cost and an effect that are sums of all equations, in one age band.
+
+        Parameters
+        ----------
+        weights : ndarray, shape (2, E)
+            How much of each equation goes into the cost and into the effect.
+        band : str
+            The age band.
+
+        Returns
+        -------
+        JointDifference
+        """
+        b = self.bands.index(band)
+        added = None if self.missing is None else weights @ self.missing[:, b][:, :, b] @ weights.T
+        return replace(
+            self.joint(self.equations[0], band),
+            estimate=weights @ self.estimate[:, b],
+            covariance=weights @ self.covariance[:, b][:, :, b] @ weights.T,
+            df=np.array([self.df[row != 0, b].min() for row in weights]),
+            missing=None if added is None else Missing(covariance=added, df=self.n_imputations - 1.0),
+        )
+
+    def between(self, equation: str, *, first: str, second: str) -> JointDifference:
+        """Give how cost and effect of referral differ between two age bands: those of the first minus the second."""
+        ends = [self.joint(equation, band) for band in (first, second)]
+        spread = self._across(self.covariance, equation, (first, second))
+        added = None if self.missing is None else self._across(self.missing, equation, (first, second))
+        return replace(
+            ends[0],
+            estimate=ends[0].estimate - ends[1].estimate,
+            covariance=spread,
+            df=np.minimum(ends[0].df, ends[1].df),
+            n_referred=ends[0].n_referred + ends[1].n_referred,
+            n_comparison=ends[0].n_comparison + ends[1].n_comparison,
+            missing=None if added is None else Missing(covariance=added, df=self.n_imputations - 1.0),
+        )
+
+    def _across(self, covariance: Floats, equation: str, bands: tuple[str, str]) -> Floats:
+        """Give the covariance (2, 2) of the differences of cost and effect between two bands."""
+        at = [self.equations.index(equation), len(self.equations) - 1]
+        b = [self.bands.index(band) for band in bands]
+        four = covariance[np.ix_(at, b, at, b)]
+        sign = np.array([1.0, -1.0])
+        return np.asarray(np.einsum("ebfc,b,c->ef", four, sign, sign))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CostFits:

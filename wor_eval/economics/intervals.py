@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +26,10 @@ class Intervals:
     conf_low: Floats
     conf_high: Floats
     p_value: Floats
+
+    def columns(self, chosen: slice) -> Intervals:
+        """Give some of the last axis."""
+        return Intervals(**{field.name: getattr(self, field.name)[..., chosen] for field in fields(self)})
 
     def times(self, factor: float) -> Intervals:
         """Give the same estimates in another unit.

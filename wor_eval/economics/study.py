@@ -8,6 +8,7 @@ import numpy as np
 
 from wor_eval.economics import answers, what_if, who_pays
 from wor_eval.economics.answers import COMPLETE, IMPUTED, Found
+from wor_eval.economics.beyond import beyond
 from wor_eval.economics.costs import TrajectoryCosts
 from wor_eval.economics.estimates import (
     CostFits,
@@ -35,7 +36,7 @@ def economic_tables(data: StudyData, matched: MatchedCohort, study: Study) -> di
 
     Persons whose costs are not known throughout, for every payer, stay out, and are counted. Missing answers are
     imputed by arm and pooled by Rubin's rules; the complete cases stand beside it. Draws come from the t
-    distribution of the pooled fit, which is calibrated with few practices.
+    distribution of the pooled fit, which is calibrated with few practices (``docs/economics_recovery.md``).
 
     Parameters
     ----------
@@ -51,7 +52,8 @@ def economic_tables(data: StudyData, matched: MatchedCohort, study: Study) -> di
     dict of str to DataFrame
         ``completeness, incremental, icer, net_benefit, draws, quadrants, acceptability, information, break_even,
         payer_balance, budget_impact, one_way, two_way, input_scenarios`` and, with two or more
-        age bands, ``subgroup_value``.
+        age bands, ``subgroup_value`` and ``band_difference``;
+        ``beyond`` where the plan asks for later years.
 
     Raises
     ------
@@ -67,7 +69,6 @@ def economic_tables(data: StudyData, matched: MatchedCohort, study: Study) -> di
     found = _estimated(people, paid, study, plan)
     drawn = answers.joint_draws(found)
     contacts = _mean_of_referred(people, people.contacts)
-    apart = {"subgroup_value": answers.subgroups(found)} if len(bands) > 1 else {}
     return {
         "completeness": completeness(everybody, bands),
         "incremental": answers.incremental(found),
@@ -78,13 +79,24 @@ def economic_tables(data: StudyData, matched: MatchedCohort, study: Study) -> di
         "acceptability": answers.acceptabilities(found, drawn),
         "information": answers.information(found, drawn),
         "break_even": answers.break_even(found),
-        **apart,
+        **_where_asked(found),
         "payer_balance": who_pays.balance(people, paid, plan, bands=bands),
         "budget_impact": who_pays.budgets(people, paid, plan, bands=bands),
         "one_way": what_if.one_way(found, contacts=contacts),
         "two_way": what_if.both_ways(found, contacts=contacts),
         "input_scenarios": what_if.planned(found, contacts=contacts),
     }
+
+
+def _where_asked(found: Found) -> dict[str, pd.DataFrame]:
+    """Make the tables that need two age bands, and that of later years where the plan adds them."""
+    tables = {}
+    if len(found.main.bands) > 2:  # two age bands, and all
+        tables["subgroup_value"] = answers.subgroups(found)
+        tables["band_difference"] = answers.band_differences(found)
+    if found.plan.beyond is not None:
+        tables["beyond"] = beyond(found, found.plan.beyond)
+    return tables
 
 
 def completeness(people: Evaluated, bands: tuple[str, ...]) -> pd.DataFrame:

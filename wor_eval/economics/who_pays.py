@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from wor_eval.economics.budget import budget_impact, stepwise, uptake
+from wor_eval.economics.budget import budget_impacts, stepwise, uptake
 from wor_eval.economics.checked import Floats
 from wor_eval.economics.costs import TrajectoryCosts
 from wor_eval.economics.estimates import cost_regressions, varying
@@ -121,27 +121,29 @@ def budgets(
     covariates = varying(np.hstack([people.known, people.before]))
     now, years = _shares(plan.budget.current, bands, plan.budget), plan.budget.years
     people_by_band = [plan.budget.eligible[band].value for band in bands]
+    named = [
+        (scenario.name, band, uptake(bands, eligible=people_by_band, share=share, compared_with=now))
+        for scenario in plan.budget.scenarios
+        for band, share in _one_at_a_time(_shares(scenario, bands, plan.budget), now, bands).items()
+    ]
+    answers = budget_impacts(
+        costs,
+        people.band,
+        scenarios=[scenario for _, _, scenario in named],
+        covariates=covariates,
+        weights=people.weight,
+        clusters=people.practice,
+    )
     rows = []
-    for scenario in plan.budget.scenarios:
-        then = _shares(scenario, bands, plan.budget)
-        for band, share in _one_at_a_time(then, now, bands).items():
-            answer = budget_impact(
-                costs,
-                people.band,
-                scenario=uptake(bands, eligible=people_by_band, share=share, compared_with=now),
-                covariates=covariates,
-                weights=people.weight,
-                clusters=people.practice,
-            )
-            extra = answer.extra_referred.sum(axis=1)
-            sizes = _sizes(people, band)
-            for p, payer in enumerate(answer.payers):
-                for y in range(years + 1):
-                    limits = {name: float(getattr(answer.limits, name)[p, y]) for name in _LIMITS}
-                    who = float(extra[y] if y < years else extra.sum())
-                    where = {"scenario": scenario.name, "age_band": band, "payer": payer}
-                    when = {"year": 0 if y == years else y + 1, "extra_referred": who}
-                    rows.append({**where, **when, **limits, **sizes})
+    for (name, band, _), answer in zip(named, answers, strict=True):
+        extra, sizes = answer.extra_referred.sum(axis=1), _sizes(people, band)
+        for p, payer in enumerate(answer.payers):
+            for y in range(years + 1):
+                limits = {key: float(getattr(answer.limits, key)[p, y]) for key in _LIMITS}
+                who = float(extra[y] if y < years else extra.sum())
+                where = {"scenario": name, "age_band": band, "payer": payer}
+                when = {"year": 0 if y == years else y + 1, "extra_referred": who}
+                rows.append({**where, **when, **limits, **sizes})
     return pd.DataFrame(rows)
 
 

@@ -31,8 +31,7 @@ def answer(results: Results) -> Prose:
     side = direction(row)
     if side != "unclear":
         return Prose(_CLEAR[side, lang])
-    lean = _lean(chance(results, "all"), lang)
-    return Prose(f"{_UNCLEAR[lang]} {lean[0].upper()}{lean[1:]}.")
+    return Prose(_UNCLEAR[lang].format(_tenths(chance(results, "all"), lang)))
 
 
 _NO_ANSWER: Final = {
@@ -47,18 +46,24 @@ _CLEAR: Final = {
 }
 _UNCLEAR: Final = {
     "nl": "**Of Welzijn op Recept zijn geld waard is, staat niet vast.** De uitkomsten passen bij een programma dat meer "
-    "oplevert dan het kost, en ook bij een programma dat dat niet doet.",
+    "oplevert dan het kost, en ook bij een programma dat dat niet doet. De kans dat het zijn geld waard is, schatten we "
+    "op ongeveer {} van de 10.",
     "en": "**Whether Welzijn op Recept is worth its money is not settled.** The results fit a programme that yields more "
-    "than it costs, and also one that does not.",
+    "than it costs, and also one that does not. We put the chance that it is worth its money at about {} in 10.",
 }
 
 
 def _lean(share: float, lang: Lang) -> str:
     """Say the chance that it is worth its money, as a number out of ten."""
-    tenths = number(min(max(round(10 * share), 1), 9), lang=lang)
+    tenths = _tenths(share, lang)
     if lang == "nl":
-        return f"de kans dat het zijn geld waard is, schatten we op ongeveer {tenths} van de 10"
-    return f"we put the chance that it is worth its money at about {tenths} in 10"
+        return f"de kans daarop schatten we op ongeveer {tenths} van de 10"
+    return f"we put the chance of that at about {tenths} in 10"
+
+
+def _tenths(share: float, lang: Lang) -> str:
+    """Give a chance in tenths; never none and never all, for that is not known."""
+    return number(min(max(round(10 * share), 1), 9), lang=lang)
 
 
 def about(value: float, lang: Lang) -> str:
@@ -262,17 +267,35 @@ def ages(results: Results) -> Prose:
             continue
         side, where = direction(row), age_words(band, lang)
         lean = f"; {_lean(chance(results, band), lang)}" if side == "unclear" else ""
-        told.append(f"{'Bij' if lang == 'nl' else 'At'} {where} {_AGES[side, lang]}{lean}.")
-    return Prose(" ".join(told) if told else HIDDEN[lang])
+        told.append(f"{_AGES[side, lang].format(where)}{lean}.")
+    return Prose(" ".join([*told, *_between_ages(results)]) if told else HIDDEN[lang])
 
 
+def _between_ages(results: Results) -> list[str]:
+    """Say whether one age band gains more than another: a question of its own, answered apart."""
+    lang, frame = results.lang, results.table("band_difference")
+    rows = frame[(frame["quantity"] == "net_benefit") & (frame["threshold"] == plan(results).thresholds.main)]
+    return [
+        _BETWEEN[direction(row), lang].format(*(age_words(row[name], lang) for name in ("first", "second")))
+        for _, row in rows[~rows["suppressed"]].iterrows()
+    ]
+
+
+_BETWEEN: Final = {
+    ("above", "nl"): "Bij {0} levert het per saldo meer op dan bij {1}.",
+    ("above", "en"): "On balance it yields more at {0} than at {1}.",
+    ("below", "nl"): "Bij {1} levert het per saldo meer op dan bij {0}.",
+    ("below", "en"): "On balance it yields more at {1} than at {0}.",
+    ("unclear", "nl"): "Dat het bij de ene leeftijd meer oplevert dan bij de andere, is niet gebleken.",
+    ("unclear", "en"): "That it yields more at one age than at the other has not been shown.",
+}
 _AGES: Final = {
-    ("above", "nl"): "was het zijn geld waard",
-    ("above", "en"): "it was worth its money",
-    ("below", "nl"): "was het zijn geld niet waard",
-    ("below", "en"): "it was not worth its money",
-    ("unclear", "nl"): "staat dat niet vast",
-    ("unclear", "en"): "that is not settled",
+    ("above", "nl"): "Bij {} was het zijn geld waard",
+    ("above", "en"): "At {} it was worth its money",
+    ("below", "nl"): "Bij {} was het zijn geld niet waard",
+    ("below", "en"): "At {} it was not worth its money",
+    ("unclear", "nl"): "Of het bij {} zijn geld waard is, staat niet vast",
+    ("unclear", "en"): "Whether it is worth its money at {} is not settled",
 }
 
 

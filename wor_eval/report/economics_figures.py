@@ -200,6 +200,8 @@ def net_benefit(results: Results) -> Picture:
         axes.set_ylim(lowest, highest)
         axes.set_title(term(str(band), lang))
         _along_thresholds(axes, results)
+        if style != len(bands) // 2:
+            axes.set_xlabel("")
         axes.tick_params(axis="x", labelsize=7.5)
         thousands(axes.yaxis, lang)
         words.append(f"{term(str(band), lang)}: {number(rows['estimate'].iloc[-1], lang=lang)}")
@@ -224,7 +226,7 @@ def payers(results: Results) -> Picture:
     frame = frame[(frame["per"] == "person") & (frame["part"] == "net")]
     names = list(dict.fromkeys(frame["payer"]))
     bands = [band for band in results.study.cohort.band_names if (frame["age_band"] == band).any()]
-    figure, (axes,) = new_figure(height=0.38 * len(names) + 0.8)
+    figure, (axes,) = new_figure(height=0.38 * len(names) + 1.1)
     words = []
     for style, band in enumerate(bands):
         rows = frame[frame["age_band"] == band].set_index("payer").reindex(names)
@@ -243,7 +245,7 @@ def payers(results: Results) -> Picture:
         if nl
         else "← less spent     € per referred person in a year     more spent →"
     )
-    axes.legend(loc="best")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=len(bands), frameon=False)
     return finish(figure, alt="; ".join(words))
 
 

@@ -119,12 +119,12 @@ def incremental(results: Results, *, method: str | None = None) -> ReportTable:
 
 
 def _digits(row: pd.Series[Any]) -> int:
-    return 0 if row["quantity"] == "cost" else 3
+    return 3 if row["quantity"] == "effect" else 0
 
 
 def _quantity(row: pd.Series[Any], results: Results) -> str:
-    if row["quantity"] == "cost":
-        return term("quantity_cost", results.lang)
+    if row["quantity"] != "effect":
+        return term(f"quantity_{row['quantity']}", results.lang)
     return plan(results).effect.unit.in_(results.lang)
 
 
@@ -325,6 +325,22 @@ def subgroups(results: Results) -> ReportTable:
         number_column("Verlies (€)" if lang == "nl" else "Lost (€)", "lost", lang, 0),
     ]
     return report_table(results.table("subgroup_value"), columns)
+
+
+def band_differences(results: Results) -> ReportTable:
+    """Show how cost, effect and net benefit of referral differ between age bands, with intervals."""
+    frame, lang = results.table("band_difference"), results.lang
+    labels = column_labels(results, "band_difference")
+    ci = "95%-BI" if lang == "nl" else "95% CI"
+    columns = [
+        text_column(labels["first"], "first", lang),
+        text_column(labels["second"], "second", lang),
+        Column(header=labels["quantity"], cell=lambda r: _quantity(r, results), numeric=False),
+        number_column(labels["threshold"], "threshold", lang, 0),
+        Column(header=labels["estimate"], cell=lambda r: number(r["estimate"], _digits(r), lang=lang)),
+        Column(header=ci, cell=lambda r: interval(r["conf_low"], r["conf_high"], _digits(r), lang=lang)),
+    ]
+    return report_table(frame, columns)
 
 
 def information(results: Results) -> ReportTable:

@@ -148,30 +148,15 @@ def ratio(results: Results, *, age_band: str = "all") -> Prose:
 
 
 _VERDICTS = {
-    (
-        "dominant",
-        "nl",
-    ): "De puntschatting is *dominant*: meer effect, niet duurder; een verhouding heeft dan geen betekenis",
-    (
-        "dominant",
-        "en",
-    ): "The point estimate is *dominant*: more effect, at no extra cost; a ratio then has no meaning",
-    (
-        "dominated",
-        "nl",
-    ): "De puntschatting is *gedomineerd*: minder effect, niet goedkoper; een verhouding heeft dan geen betekenis",
-    (
-        "dominated",
-        "en",
-    ): "The point estimate is *dominated*: less effect, no cheaper; a ratio then has no meaning",
+    ("dominant", "nl"): "De puntschatting is *dominant*: meer effect, niet duurder; dan is er geen verhouding",
+    ("dominant", "en"): "The point estimate is *dominant*: more effect, at no extra cost; there is no ratio then",
+    ("dominated", "nl"): "De puntschatting is *gedomineerd*: minder effect, niet goedkoper; dan is er geen verhouding",
+    ("dominated", "en"): "The point estimate is *dominated*: less effect, no cheaper; there is no ratio then",
     ("costs_more_for_more", "nl"): "De puntschatting is € {amount} per gewonnen {unit}",
     ("costs_more_for_more", "en"): "The point estimate is € {amount} per {unit} gained",
-    (
-        "saves_for_less",
-        "nl",
-    ): "De puntschatting is minder effect voor minder geld: € {amount} per verloren {unit}",
+    ("saves_for_less", "nl"): "De puntschatting is minder effect voor minder geld: € {amount} per verloren {unit}",
     ("saves_for_less", "en"): "The point estimate is less effect for less money: € {amount} per {unit} lost",
-}
+}  # fmt: skip
 _UNBOUNDED = {
     "nl": "Een interval voor de verhouding bestaat niet als prijs: kosten en effect zijn daarvoor te onzeker. Lees "
     "daarom de nettobaat.",
@@ -281,6 +266,37 @@ def groups(results: Results) -> Prose:
         f"By the point estimates the best choice differs by age ({listing(apart, lang=lang)}). One choice for all "
         f"({choice.lower()}) loses € {size} per person; that is an upper limit, since chance differences count."
     )
+
+
+def apart(results: Results) -> Prose:
+    """Say whether the net benefit of referral differs between the age bands, with the interval of that difference."""
+    lang, frame = results.lang, results.table("band_difference")
+    rows = frame[(frame["quantity"] == "net_benefit") & (frame["threshold"] == plan(results).thresholds.main)]
+    told = []
+    for _, row in rows[~rows["suppressed"]].iterrows():
+        who = {name: age_words(row[name], lang) for name in ("first", "second")}
+        size = number(abs(row["estimate"]), lang=lang)
+        limits = interval(row["conf_low"], row["conf_high"], lang=lang)
+        told.append(_APART[direction(row), lang].format(**who, size=size, limits=limits))
+    return Prose(" ".join(told) if told else HIDDEN[lang])
+
+
+_APART: dict[tuple[Direction, Lang], str] = {
+    ("above", "nl"): "Bij {first} is de nettobaat € {size} hoger dan bij {second} (95%-BI {limits}).",
+    ("above", "en"): "At {first} the net benefit is € {size} higher than at {second} (95% CI {limits}).",
+    ("below", "nl"): "Bij {first} is de nettobaat € {size} lager dan bij {second} (95%-BI {limits}).",
+    ("below", "en"): "At {first} the net benefit is € {size} lower than at {second} (95% CI {limits}).",
+    (
+        "unclear",
+        "nl",
+    ): "Dat de nettobaat bij {first} anders is dan bij {second}, is niet aangetoond (verschil 95%-BI "
+    "€ {limits}).",
+    (
+        "unclear",
+        "en",
+    ): "That the net benefit at {first} differs from that at {second} has not been shown (95% CI of the "
+    "difference € {limits}).",
+}
 
 
 def research(results: Results) -> Prose:

@@ -11,6 +11,7 @@ from wor_eval.report.gate_words import struck
 from wor_eval.report.matched_figures import covariate_words, design_words, is_headline
 from wor_eval.report.prose import Prose
 from wor_eval.report.results import Results
+from wor_eval.report.terms import term
 from wor_eval.report.words import age_words, estimate
 from wor_eval.study import Lang
 
@@ -91,7 +92,10 @@ def balance(results: Results) -> Prose:
             )
         return Prose(f"The arms are in balance: no standardised difference is larger than {largest}.")
     named = listing(
-        [f"{covariate_words(r['covariate'], lang).lower()} ({r['age_band']})" for _, r in off.iterrows()],
+        [
+            f"{covariate_words(r['covariate'], lang).lower()} ({term(r['age_band'], lang).lower()})"
+            for _, r in off.iterrows()
+        ],
         lang=lang,
     )
     if lang == "nl":

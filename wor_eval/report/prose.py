@@ -10,7 +10,7 @@ class Prose:
     text: str
 
     def _repr_markdown_(self) -> str:
-        return self.text
+        return self.text.replace("€ ", "€\u00a0")
 
     def __str__(self) -> str:
         return self.text

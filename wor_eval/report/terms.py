@@ -139,6 +139,7 @@ _TERMS: Final[dict[str, tuple[str, str]]] = {
     "part_net": ("Per saldo", "On balance"),
     "quantity_cost": ("Kosten (€)", "Cost (€)"),
     "quantity_effect": ("Effect", "Effect"),
+    "quantity_net_benefit": ("Nettobaat (€)", "Net benefit (€)"),
     "quantity_per_trajectory": ("Per traject (€)", "Per trajectory (€)"),
     "quantity_per_hour": ("Per uur van de coach (€)", "Per hour of the coach (€)"),
     "quadrant_more_effect_more_cost": ("Meer effect, duurder", "More effect, costs more"),
