@@ -6,8 +6,8 @@ from wor_eval.economics.qaly import extrapolate
 from wor_eval.language import interval, number
 from wor_eval.report.economics_tables import plan
 from wor_eval.report.economics_words import HIDDEN, row_of
-from wor_eval.report.results import Results
 from wor_eval.report.prose import Prose
+from wor_eval.report.results import Results
 
 _NOTHING: Final = {
     "nl": "Na het waargenomen jaar is niets meegeteld: het plan vraagt geen extrapolatie.",
