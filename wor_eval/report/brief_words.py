@@ -260,15 +260,24 @@ def _spending(row: pd.Series[Any], who: str, lang: Lang) -> str:
 @unless_struck
 def ages(results: Results) -> Prose:
     """Say for each age band whether it is worth its money."""
-    lang, told = results.lang, []
+    lang, told, refused = results.lang, [], False
     for band in results.study.cohort.band_names:
         row = worth(results, band)
+        refused = refused or bool(failed(results, band))
         if row is None or failed(results, band):
             continue
         side, where = direction(row), age_words(band, lang)
         lean = f"; {_lean(chance(results, band), lang)}" if side == "unclear" else ""
         told.append(f"{_AGES[side, lang].format(where)}{lean}.")
+    if refused:
+        return Prose(" ".join([*told, _REFUSED[lang]]))
     return Prose(" ".join([*told, *_between_ages(results)]) if told else HIDDEN[lang])
+
+
+_REFUSED: Final = {
+    "nl": "Waar de vergelijking per leeftijd niet voldoet aan de eisen die vooraf zijn gesteld, geven we geen antwoord.",
+    "en": "Where the comparison by age does not meet the demands set beforehand, we give no answer.",
+}
 
 
 def _between_ages(results: Results) -> list[str]:
