@@ -27,7 +27,7 @@ class PowerPlan(Plan):
     from.
     """
 
-    simulations: Annotated[int, Field(ge=100)]
+    simulations: Annotated[int, Field(ge=20)]
     sizes: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=2)]
     ratios: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=2)]
     target: Annotated[float, Field(gt=0.5, lt=1)]

@@ -158,7 +158,9 @@ def power_of(ratio: float, error: float, *, df: float = math.inf) -> float:
     if math.isinf(df):
         return float(ndtr(distance - Z95) + ndtr(-distance - Z95))
     limit = float(stdtrit(df, 0.975))
-    return float(1 - nctdtr(df, distance, limit) + nctdtr(df, distance, -limit))
+    below, wrong_side = float(nctdtr(df, distance, limit)), float(nctdtr(df, distance, -limit))
+    # Far from no effect SciPy gives up on tails that are next to nothing.
+    return 1 - (0.0 if math.isnan(below) else below) + (0.0 if math.isnan(wrong_side) else wrong_side)
 
 
 def detectable_ratio(error: float, target: float, *, df: float = math.inf) -> float:

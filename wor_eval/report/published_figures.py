@@ -16,6 +16,7 @@ from wor_eval.study import Lang
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _DESIGNS: Final = ("uncontrolled", "matched", "randomised")
 _KEY: Final = ["outcome", "scale", "unit"]
@@ -44,7 +45,7 @@ def forest(results: Results) -> Picture:
     figure, axes = new_figure(height=0.31 * sum(heights) + 0.6, rows=len(panels), heights=heights)
     for one, (key, rows, of) in zip(axes, panels, strict=True):
         _panel(one, (rows, of), (str(key[0]), str(key[1]), str(key[2])), lang)
-    _legend(axes[0], frame, lang)
+    _legend(figure, frame, lang)
     return finish(figure, alt="; ".join(_alt(row, lang) for _, row in frame.iterrows()))
 
 
@@ -68,15 +69,16 @@ def _panel(
         labels.append(short(str(row["citation"])))
     for _, row in pooled.iterrows():
         _diamond(axes, row, -len(labels), lang)
-        labels.append(
-            f"{'Samen' if lang == 'nl' else 'Pooled'}: {term('published_' + row['design'], lang).lower()}"
-        )
+        together = "Samengevoegd" if lang == "nl" else "Pooled"
+        of = term("published_" + row["design"], lang).split(",")[0].lower()
+        labels.append(together if len(pooled) == 1 else f"{together}: {of}")
     axes.set_yticks([-i for i in range(len(labels))], labels, fontsize=8.5)
     axes.set_ylim(-len(labels) + 0.4, 0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     neutral_line(axes, key[1], lang)
     axes.margins(x=0.08)
+    axes.locator_params(axis="x", nbins=6)
     unit = term(f"unit_{key[2]}", lang, otherwise=key[2]) or term("ratio", lang).lower()
     name = term(f"published_outcome_{key[0]}", lang, otherwise=key[0])
     axes.set_title(f"{name}, {unit}", loc="left", fontsize=9, fontweight="bold")
@@ -116,7 +118,7 @@ def _digits(row: pd.Series[Any], lang: Lang) -> str:
     return f"{value} ({interval(row['conf_low'], row['conf_high'], digits, lang=lang)})"
 
 
-def _legend(axes: Axes, frame: pd.DataFrame, lang: Lang) -> None:
+def _legend(figure: Figure, frame: pd.DataFrame, lang: Lang) -> None:
     from matplotlib.lines import Line2D
 
     designs = [design for design in _DESIGNS if (frame["design"] == design).any()]
@@ -125,13 +127,8 @@ def _legend(axes: Axes, frame: pd.DataFrame, lang: Lang) -> None:
         for i, design in enumerate(_DESIGNS)
         if design in designs
     ]
-    axes.legend(
-        handles=marks,
-        loc="lower left",
-        bbox_to_anchor=(-0.02, 1.25),
-        ncols=3,
-        fontsize=8.5,
-        handletextpad=0.2,
+    figure.legend(
+        handles=marks, loc="outside upper left", ncols=3, fontsize=8.5, handletextpad=0.2, frameon=False
     )
 
 

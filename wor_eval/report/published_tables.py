@@ -161,14 +161,14 @@ def misquoted(results: Results) -> ReportTable:
         _citation(lang),
         _text(by, "by", lang),
         _text(says, "says", lang),
-        _text(in_fact, "in_fact", lang),
-        Column(
-            header="Gedrukt" if lang == "nl" else "Printed",
-            cell=lambda row: rests_on(results, row),
-            numeric=False,
-        ),
+        Column(header=in_fact, cell=lambda row: _in_fact(results, row), numeric=False),
     ]
     return report_table(results.table("misquoted"), columns)
+
+
+def _in_fact(results: Results, row: pd.Series[Any]) -> str:
+    numbers, fact = rests_on(results, row), str(row[f"in_fact_{results.lang}"])
+    return fact if numbers == MISSING else f"{fact} {numbers}."
 
 
 def rests_on(results: Results, row: pd.Series[Any]) -> str:
