@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check recovery lock clean
+.PHONY: help demo docs test check recovery lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -20,6 +20,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: $(STAMP) ## make a synthetic study, run it, render the reports (Dutch and English)
 	@$(BIN)/wor-eval demo --folder build/demo
+
+docs: $(STAMP) ## the teaching site: build/docs/index.html; every page runs
+	@$(BIN)/wor-eval docs docs --out build/docs
 
 test: $(STAMP) ## run the tests
 	@$(BIN)/python -m pytest -n auto --dist worksteal

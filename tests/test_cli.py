@@ -15,7 +15,7 @@ from wor_eval.cli import main
 from wor_eval.data.simulate import simulate_study
 from wor_eval.errors import DataError
 
-COMMANDS = ("simulate", "check", "run", "power", "report", "verify", "codebook", "demo")
+COMMANDS = ("simulate", "check", "new", "run", "power", "report", "verify", "codebook", "demo", "docs")
 PERSONS = "2000"
 
 

@@ -1,6 +1,7 @@
 """The reports: their sources say nothing that is not computed, and their pages stand alone and can be read by all."""
 
 import ast
+import dataclasses
 import re
 from functools import cache
 from html.parser import HTMLParser
@@ -13,7 +14,7 @@ from tests import browser
 from tests.saved_study import saved, saved_folder
 from wor_eval.assets import asset
 from wor_eval.report import strobe, tables, words
-from wor_eval.report.index_words import likely, outcome_lines
+from wor_eval.report.index_words import gate_lines, likely, outcome_lines
 from wor_eval.report.qmd import Chunk, Inline, Prose, Report, read_qmd
 from wor_eval.report.site import BRIEF, render_site
 
@@ -302,7 +303,11 @@ def test_the_index_says_what_was_found_by_outcome_and_age(pages, name, lang):
     for outcome in found:
         assert len(outcome.lines) == 1 + len(results.study.cohort.band_names)
         for line in outcome.lines:
-            assert line in text
+            assert re.sub(r"\*\*|~~", "", line) in text
+    gates = gate_lines(results)
+    assert gates
+    for line in gates:
+        assert line.replace("**", "") in text
     assert words.regression_to_mean(results).text.split("**")[1] in text
 
 
@@ -382,6 +387,19 @@ def test_axe_and_the_ruler_do_find_what_is_wrong(chromium, tmp_path):
         for rule in ("html-has-lang", "image-alt", "color-contrast", "document-title"):
             assert rule in found
         assert "the page scrolls to the side" in browser.too_wide(page)
+
+
+@LANGS
+def test_a_gate_that_fails_strikes_the_lines_of_its_age_band_on_the_index(lang):
+    results = saved(lang)
+    gates = results.table("gates")
+    off = gates.assign(verdict=gates["verdict"].where(gates["age_band"] != "65+", "failed"), suppressed=False)
+    changed = dataclasses.replace(results, tables={**results.tables, "gates": off})
+    (_, younger, older) = outcome_lines(changed)[0].lines
+    assert "~~" in older
+    assert "~~" not in younger
+    said = {"nl": "✗", "en": "✗"}[lang], {"nl": "niet gehaald", "en": "failed"}[lang]
+    assert any(all(word in line for word in said) for line in gate_lines(changed))
 
 
 def test_an_interval_is_said_in_words():

@@ -59,12 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_check(commands)
     _add_map(commands)
+    _add_new(commands)
     _add_run(commands)
     _add_power(commands)
     _add_report(commands)
     _add_verify(commands)
     _add_codebook(commands)
     _add_demo(commands)
+    _add_docs(commands)
     return parser
 
 
@@ -116,6 +118,17 @@ def _add_map(commands: Commands) -> None:
     )
 
 
+def _add_new(commands: Commands) -> None:
+    parser = _add(commands, "new", "write a plan with comments and its reports, to start a study from", _new)
+    parser.add_argument("study", help="name of the study: lower-case letters, digits and underscores")
+    parser.add_argument(
+        "--like", default="before_after", help="shipped plan to start from (default: before_after)"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=Path(), help="where its folder is made (default: here)"
+    )
+
+
 def _add_run(commands: Commands) -> None:
     parser = _add(commands, "run", "carry out a study plan on raw tables and save its results", _run)
     parser.add_argument("plan", type=Path, help="study plan (TOML), or the name of one that is shipped")
@@ -160,6 +173,7 @@ def _add_report(commands: Commands) -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("site"), help="folder for the pages (default: site)")
     parser.add_argument("--lang", choices=("nl", "en"), help="one language (default: both)")
+    parser.add_argument("--reports", type=Path, help="folder with STUDY.nl.qmd and STUDY.en.qmd of your own")
     parser.add_argument(
         "--to",
         type=_formats,
@@ -204,6 +218,14 @@ def _add_demo(commands: Commands) -> None:
     parser.add_argument("--scenario", choices=_SCENARIOS, default="effect", help="default: effect")
 
 
+def _add_docs(commands: Commands) -> None:
+    parser = _add(
+        commands, "docs", "make the teaching site of a checkout: its pages run, its functions listed", _docs
+    )
+    parser.add_argument("source", type=Path, help="folder with the pages: docs")
+    parser.add_argument("--out", type=Path, default=Path("site"), help="folder for the site (default: site)")
+
+
 def _say(text: str) -> None:
     print(text, flush=True)
 
@@ -244,6 +266,16 @@ def _map(chosen: argparse.Namespace) -> int:
     for column in proposal.missing:
         _say(f"{proposal.table.name}.{column.name}: required, and not found: name its column in {path.name}")
     _say(f"{path}: look over every line, then name it in [sources]")
+    return 0
+
+
+def _new(chosen: argparse.Namespace) -> int:
+    from wor_eval.report.scaffold import new_study
+
+    place = new_study(chosen.study, chosen.folder, like=chosen.like)
+    _say(f"{place / chosen.study}.toml: the plan, with comments; it runs as it stands")
+    _say(f"{place / 'reports'}: its reports, in Dutch and English")
+    _say(f"Next: wor-eval run {place / chosen.study}.toml --data FOLDER")
     return 0
 
 
@@ -318,6 +350,7 @@ def _report(chosen: argparse.Namespace) -> int:
         out=chosen.out,
         langs=(chosen.lang,) if chosen.lang else ("nl", "en"),
         formats=chosen.to,
+        reports=chosen.reports,
         progress=lambda step: _say(f"{chosen.study}: {step}"),
     )
     for page in pages:
@@ -351,5 +384,13 @@ def _demo(chosen: argparse.Namespace) -> int:
         scenario=chosen.scenario,
         progress=_say,
     )
+    _say(f"Open in a browser: {index.resolve()}")
+    return 0
+
+
+def _docs(chosen: argparse.Namespace) -> int:
+    from wor_eval.report.docs import render_docs
+
+    index = render_docs(chosen.source, chosen.out, progress=_say)
     _say(f"Open in a browser: {index.resolve()}")
     return 0

@@ -6,7 +6,7 @@ import glob
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -79,11 +79,13 @@ class Received:
 
 def connect() -> Any:
     """Open a DuckDB database in memory; what does not fit goes to a temporary folder, removed with it."""
+    import duckdb
     import ibis
 
     scratch = tempfile.TemporaryDirectory(prefix="wor_eval_", ignore_cleanup_errors=True)
     backend = ibis.duckdb.connect(temp_directory=scratch.name, autoinstall_known_extensions=False)
-    backend.settings["enable_progress_bar"] = False
+    with suppress(duckdb.InvalidInputException):  # in a notebook without widgets there is no bar to hide
+        backend.settings["enable_progress_bar"] = False
     weakref.finalize(backend, scratch.cleanup)
     return backend
 

@@ -26,6 +26,7 @@ _FORMATS: Final = {
 _IN: Final[Mapping[Lang, str]] = {"nl": "In het Nederlands", "en": "In English"}
 _OTHER: Final = {"nl": "Read this page in English", "en": "Lees deze pagina in het Nederlands"}
 _FIGURES: Final = {"nl": "De cijfers (CSV)", "en": "The numbers (CSV)"}
+_GATES: Final = {"nl": "Poorten van het onderzoeksplan", "en": "Gates of the study plan"}
 _LEGEND: Final = {
     "nl": "*Zeer waarschijnlijk* staat hier voor een 95%-betrouwbaarheidsinterval. Alle leeftijden zijn volwassenen. "
     "Wat de cijfers betekenen en waar zij op rusten, staat in elk rapport.",
@@ -46,7 +47,7 @@ class IndexPage:
         What must be read first, as Markdown.
     outcomes : tuple of OutcomeLines
         What was found, by outcome and age band.
-    gates : str
+    gates : tuple of str
         The gates of the plan and whether they hold, as Markdown.
     files : mapping of {"nl", "en"} to sequence of Path
         The rendered documents.
@@ -58,7 +59,7 @@ class IndexPage:
     question: str = ""
     summary: str = ""
     outcomes: tuple[OutcomeLines, ...] = ()
-    gates: str = ""
+    gates: tuple[str, ...] = ()
     files: Mapping[Lang, Sequence[Path]]
     figures: Path | None = None
 
@@ -124,8 +125,10 @@ def _entry(page: IndexPage, folder: Path, lang: Lang) -> str:
     parts += [page.summary] if page.summary else []
     for outcome in page.outcomes:
         parts.append(f"**{plain(outcome.label)}**")
-        parts.append("\n".join(f"- {plain(line)}" for line in outcome.lines))
-    parts += [page.gates] if page.gates else []
+        parts.append("\n".join(f"- {line}" for line in outcome.lines))
+    if page.gates:
+        parts.append(f"**{_GATES[lang]}**")
+        parts.append("::: gates\n" + "\n".join(f"- {line}" for line in page.gates) + "\n:::")
     parts.append(f"::: formats\n{_links(page, folder, lang)}\n:::")
     body = "\n\n".join(parts)
     return f"::::: {{.index-entry}}\n{body}\n:::::"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wor_eval.effects.estimate import ALL_BANDS
 from wor_eval.language import number, percent
-from wor_eval.report import words
+from wor_eval.report import gate_words, words
 from wor_eval.report.results import Results
+from wor_eval.report.terms import term
 from wor_eval.study import Lang, Study
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _HIDDEN: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutcomeLines:
-    """One outcome and a sentence for each age band."""
+    """One outcome and a sentence, as Markdown, for each age band."""
 
     label: str
     lines: tuple[str, ...]
@@ -76,9 +77,7 @@ def _outcome(results: Results, name: str) -> OutcomeLines | None:
     if rows is None or rows.empty:
         return None
     bands = [ALL_BANDS, *results.study.cohort.band_names]
-    lines = [
-        _line(row, results.lang) for band in bands for _, row in rows[rows["age_band"] == band].iterrows()
-    ]
+    lines = [_line(row, results) for band in bands for _, row in rows[rows["age_band"] == band].iterrows()]
     outcome, lang = results.study.outcome(name), results.lang
     year = _PER_YEAR[lang] if outcome.unit == "eur_per_person_year" else ""
     label = f"{outcome.label.in_(lang)}{year}: {_BESIDE[results.study.design is None, lang]}"
@@ -106,14 +105,61 @@ def _rows(results: Results, name: str) -> pd.DataFrame | None:
     return frame[chosen & (frame["method"] == method) & (frame["scale"] == "ratio")]
 
 
-def _line(row: pd.Series[Any], lang: Lang) -> str:
+def _line(row: pd.Series[Any], results: Results) -> str:
+    """Say what was found in an age band, struck with the reason where a gate of the plan failed."""
+    lang, age_band = results.lang, str(row["age_band"])
     band = "alle leeftijden" if lang == "nl" else "all ages"
-    band = band if row["age_band"] == ALL_BANDS else words.age_words(row["age_band"], lang)
+    band = band if age_band == ALL_BANDS else words.age_words(age_band, lang)
     if row["suppressed"] or math.isnan(row["conf_low"]):
         return f"{band[0].upper()}{band[1:]}: {_HIDDEN[lang]}."
     limits = (float(row["conf_low"]), float(row["conf_high"]))
     unit = None if row["scale"] == "ratio" else _UNITS.get((row["unit"], lang), "")
-    return f"{band[0].upper()}{band[1:]}: {likely(row['estimate'], limits, lang=lang, unit=unit)}."
+    said = f"{band[0].upper()}{band[1:]}: {likely(row['estimate'], limits, lang=lang, unit=unit)}."
+    return gate_words.struck(results, said, age_band)
+
+
+def gate_lines(results: Results) -> tuple[str, ...]:
+    """Say of each gate that the plan declares whether it holds, with a word and a sign, in Markdown.
+
+    Parameters
+    ----------
+    results : Results
+        Of any study; its language is that of the lines.
+
+    Returns
+    -------
+    tuple of str
+        One line per gate, over all ages, and one for each age band where it failed; empty where the plan declares
+        none.
+    """
+    if "gates" not in results.tables:
+        return ()
+    frame, lang = results.table("gates"), results.lang
+    shown = frame[(frame["age_band"] == ALL_BANDS) | (frame["verdict"] == "failed")]
+    return tuple(_gate(row, lang) for _, row in shown.iterrows())
+
+
+def _gate(row: pd.Series[Any], lang: Lang) -> str:
+    verdict = "hidden" if row["suppressed"] else str(row["verdict"])
+    sign, word = _VERDICTS.get((verdict, lang), _VERDICTS["unknown", lang])
+    name = term(f"gate_{row['gate']}", lang)
+    band = "" if row["age_band"] == ALL_BANDS else f", {words.age_words(str(row['age_band']), lang)}"
+    values = [gate_words.amount(str(row["gate"]), float(row[key]), lang) for key in ("value", "limit")]
+    limit = "" if verdict not in ("passed", "failed") else _LIMIT[lang].format(*values)
+    return f"{sign} {name}{band}: **{word}**{limit}"
+
+
+_VERDICTS: Final = {
+    ("passed", "nl"): ("✓", "gehaald"),
+    ("passed", "en"): ("✓", "passed"),
+    ("failed", "nl"): ("✗", "niet gehaald"),
+    ("failed", "en"): ("✗", "failed"),
+    ("hidden", "nl"): ("×", "verborgen om personen te beschermen"),
+    ("hidden", "en"): ("×", "hidden to protect persons"),
+    ("unknown", "nl"): ("?", "niet te beoordelen met deze gegevens"),
+    ("unknown", "en"): ("?", "cannot be judged with these data"),
+}
+_LIMIT: Final = {"nl": " ({}; grens {})", "en": " ({}; limit {})"}
 
 
 def likely(estimate: float, limits: tuple[float, float], *, lang: Lang, unit: str | None = None) -> str:

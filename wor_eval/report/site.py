@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from wor_eval.assets import asset
 from wor_eval.report.index import INDEX_FILES, IndexPage, render_index
-from wor_eval.report.index_words import outcome_lines
+from wor_eval.report.index_words import gate_lines, outcome_lines
 from wor_eval.report.kinds import shown
 from wor_eval.report.notebook import Session
 from wor_eval.report.render import render_formats
@@ -44,7 +44,7 @@ _MOST_WORKERS: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Job:
+class Job:
     """One report in one language, to be written in several formats."""
 
     qmd: Path
@@ -60,6 +60,7 @@ def render_study(
     out: Path,
     langs: Sequence[Lang] = LANGUAGES,
     formats: Sequence[Format] = ("html",),
+    reports: Path | None = None,
     progress: Progress = lambda step: None,
 ) -> list[Path]:
     """Render the reports of one study from its saved results.
@@ -77,6 +78,8 @@ def render_study(
         Languages.
     formats : sequence of {"html", "pdf", "docx"}
         Formats; all of them work without network.
+    reports : Path, optional
+        A folder of your own with ``<study>.<lang>.qmd``, as ``wor-eval new`` makes it.
     progress : callable
         Told the name of each report as it starts.
 
@@ -92,7 +95,9 @@ def render_study(
     """
     with ExitStack() as borrowed:
         jobs = _jobs(study, results=results, out=out, langs=langs, formats=formats, borrowed=borrowed)
-        _carry_out(jobs, progress)
+        if reports is not None:
+            jobs = [_own(job, reports / f"{study}.{job.lang}.qmd", results) for job in jobs]
+        carry_out(jobs, progress)
     return [path for job in jobs for path in job.outputs]
 
 
@@ -104,13 +109,13 @@ def _jobs(
     langs: Sequence[Lang],
     formats: Sequence[Format],
     borrowed: ExitStack,
-) -> list[_Job]:
+) -> list[Job]:
     """List the reports of a study, and its brief where it has one."""
     found = load_results(study, folder=results)
     report, place = borrowed.enter_context(_as_report(found, results))
     names = [(report, study)] + ([(BRIEF, f"{study}.brief")] if _has_brief(found) else [])
     return [
-        _Job(
+        Job(
             qmd=asset("reports", f"{source}.{lang}.qmd"),
             results=place,
             lang=lang,
@@ -121,13 +126,33 @@ def _jobs(
     ]
 
 
+def _own(job: Job, qmd: Path, results: Path) -> Job:
+    """Take a report of one's own for a job, unless it is for the brief."""
+    if job.outputs[0].name.startswith(f"{qmd.stem}."):
+        return replace(job, qmd=qmd, results=results.resolve())
+    return job
+
+
 def _has_brief(found: Results) -> bool:
     return isinstance(found.plan, Study) and found.plan.economics is not None
 
 
-def _carry_out(jobs: Sequence[_Job], progress: Progress) -> None:
-    """Render reports side by side, one process of code per processor; the first that fails ends it all."""
-    waiting: SimpleQueue[_Job] = SimpleQueue()
+def carry_out(jobs: Sequence[Job], progress: Progress = lambda step: None) -> None:
+    """Render reports side by side, one process of code per processor; the first that fails ends it all.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        The reports.
+    progress : callable
+        Told the name of each report as it starts.
+
+    Raises
+    ------
+    ReportError
+        The code of a report fails.
+    """
+    waiting: SimpleQueue[Job] = SimpleQueue()
     for job in jobs:
         waiting.put(job)
 
@@ -195,7 +220,7 @@ def render_site(
                 study, results=results, out=out, langs=LANGUAGES, formats=formats, borrowed=borrowed
             )
         ]
-        _carry_out(jobs, progress)
+        carry_out(jobs, progress)
     for lang in LANGUAGES:
         pages = [page for study in studies for page in _entries(study, results, jobs, lang)]
         other = out / INDEX_FILES["en" if lang == "nl" else "nl"]
@@ -210,7 +235,7 @@ def render_site(
     return out / INDEX_FILES["nl"]
 
 
-def _entries(study: str, results: Path, jobs: Sequence[_Job], lang: Lang) -> list[IndexPage]:
+def _entries(study: str, results: Path, jobs: Sequence[Job], lang: Lang) -> list[IndexPage]:
     """Say for the index what a study found, and where its documents are."""
     found = load_results(study, lang=lang, folder=results)
 
@@ -226,6 +251,7 @@ def _entries(study: str, results: Path, jobs: Sequence[_Job], lang: Lang) -> lis
         question=found.plan.question.in_(lang),
         summary=shown(found.plan).summary(found),
         outcomes=outcome_lines(found),
+        gates=gate_lines(found),
         files=files(study),
         figures=figures if beside in figures.resolve().parents else None,
     )
