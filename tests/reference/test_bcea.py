@@ -45,6 +45,13 @@ def test_ratio_and_break_even(draws: pd.DataFrame, answers: dict[str, Any]) -> N
     assert GRID[best.argmax()] == answers["kstar"]
 
 
+def test_expected_utility_at_25000(draws: pd.DataFrame, answers: dict[str, Any]) -> None:
+    utility = [25_000 * draws[f"e{s}"].mean() - draws[f"c{s}"].mean() for s in (1, 2)]
+    np.testing.assert_allclose(utility, answers["expected_utility_k25000"], rtol=0, atol=EXACT)
+    found = acceptability(draws[["c1", "c2"]], draws[["e1", "e2"]], [25_000.0])
+    assert found.expected_net_benefit[0, 1] == pytest.approx(answers["eib_k25000_manual"], abs=EXACT)
+
+
 def test_every_threshold_of_the_grid_is_the_brute_force(draws: pd.DataFrame) -> None:
     """Also where a threshold is exactly the ratio of a draw."""
     cost, effect = draws[["c1", "c2"]].to_numpy(), draws[["e1", "e2"]].to_numpy()

@@ -21,6 +21,7 @@ from wor_eval.economics.draws import JointDraws, joint_bootstrap, t_draws
 from wor_eval.economics.information import normal_evpi
 from wor_eval.economics.joint import JointDifference, arm_differences, joint_regression
 from wor_eval.economics.sur import seemingly_unrelated
+from wor_eval.effects.regression import gamma_regression
 
 # Both sides are closed formulas in double precision; R prints 15 digits.
 EXACT = 1e-11
@@ -60,6 +61,30 @@ def test_differences_and_their_covariance(arms: JointDifference, answers: dict[s
     assert arms.covariance[0, 1] == pytest.approx(delta["cov"], rel=EXACT)
     assert arms.correlation == pytest.approx(delta["cor"], rel=EXACT)
     assert (arms.n_referred, arms.n_comparison) == (answers["n1"], answers["n0"])
+
+
+def test_means_and_spread_of_the_arms(trial: pd.DataFrame, answers: dict[str, Any]) -> None:
+    """The file itself is that of R: what follows rests on it."""
+    for arm in (0, 1):
+        rows = trial[trial["treat"] == arm]
+        for name in ("cost", "qaly"):
+            assert rows[name].mean() == pytest.approx(answers["means"][f"{name}{arm}"], rel=EXACT)
+            assert rows[name].std() == pytest.approx(answers["means"][f"sd_{name}{arm}"], rel=EXACT)
+        assert rows["cost"].corr(rows["qaly"]) == pytest.approx(answers["means"][f"cor{arm}"], rel=EXACT)
+
+
+def test_gamma_regression_of_costs(trial: pd.DataFrame, answers: dict[str, Any]) -> None:
+    expected = pd.DataFrame(answers["gamma_cost"]["table"])
+    names = ["treat", "dissev", "blcost", "male"]
+    columns = np.column_stack([np.ones(len(trial)), trial[names]])
+    fit = gamma_regression(trial["cost"], columns, names=["(Intercept)", *names], small_sample="none")
+    # R stops when the deviance changes by less than 1e-13 of itself; coefficients are then good to its root.
+    np.testing.assert_allclose(fit.coef, expected["est"], rtol=1e-6)
+    np.testing.assert_allclose(np.sqrt(np.diag(fit.cov)), expected["se"], rtol=1e-6)
+    ends = [
+        np.exp(np.column_stack([columns[:, 0], np.full(500, t), columns[:, 2:]]) @ fit.coef) for t in (1, 0)
+    ]
+    assert np.mean(ends[0] - ends[1]) == pytest.approx(answers["gamma_cost"]["diff_recycled"], rel=1e-6)
 
 
 def test_welch(arms: JointDifference, answers: dict[str, Any]) -> None:
@@ -167,6 +192,11 @@ def test_bootstrap_spread_and_limits(drawn: JointDraws, answers: dict[str, Any])
         # The Monte-Carlo error of a 2.5 % point is 0.018 standard errors in R, and less here.
         tolerance = 4 * 0.018 * np.sqrt(2) * drawn.draws[:, i].std()
         np.testing.assert_allclose(limits[:, i], expected[f"ci_{name}"]["perc"], atol=tolerance)
+        basic = 2 * drawn.estimate[i] - limits[::-1, i]
+        np.testing.assert_allclose(basic, expected[f"ci_{name}"]["basic"], atol=tolerance)
+        normal = drawn.estimate[i] + np.array([-1.959964, 1.959964]) * drawn.draws[:, i].std()
+        # R moves the normal interval by the bias of its draws: their mean has an error of 0.007 standard errors.
+        np.testing.assert_allclose(normal, expected[f"ci_{name}"]["norm"], atol=tolerance)
 
 
 def test_bootstrap_acceptability_quadrants_and_evpi(drawn: JointDraws, answers: dict[str, Any]) -> None:
