@@ -163,6 +163,28 @@ def price(results: Results) -> Prose:
     )
 
 
+def answered(results: Results) -> Prose:
+    """Say of how many in a hundred the health is known in both groups, and that the rest is estimated."""
+    lang, frame = results.lang, results.table("completeness")
+    rows = frame[(frame["age_band"] == "all") & ~frame["suppressed"]].set_index("arm")
+    if len(rows) < 2:
+        return Prose(HIDDEN[lang])
+    share = (100 * rows["n_effect"] / rows["n_matched"]).round()
+    ours, theirs = (number(float(share[arm]), lang=lang) for arm in ("referred", "comparison"))
+    if min(share) > 95:
+        return Prose("")
+    what = _what(results, lang)
+    if lang == "nl":
+        return Prose(
+            f"Van de verwezen mensen is van {ours} op de 100 de {what} gevolgd, van de vergelijkbare mensen van {theirs} op "
+            "de 100; wat ontbreekt is geschat, en dat maakt de uitkomst onzekerder."
+        )
+    return Prose(
+        f"The {what} of {ours} in 100 referred persons was followed, and of {theirs} in 100 comparable persons; "
+        "what is missing was estimated, which makes the result less certain."
+    )
+
+
 _ARTICLES: Final = {
     ("zvw", "nl"): "de zorgverzekeraar",
     ("zvw", "en"): "the health insurer",
