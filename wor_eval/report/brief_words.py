@@ -176,8 +176,8 @@ def answered(results: Results) -> Prose:
     what = _what(results, lang)
     if lang == "nl":
         return Prose(
-            f"Van de verwezen mensen is van {ours} op de 100 de {what} gevolgd, van de vergelijkbare mensen van {theirs} op "
-            "de 100; wat ontbreekt is geschat, en dat maakt de uitkomst onzekerder."
+            f"Van de verwezen mensen is van {ours} op de 100 de {what} gevolgd, van de vergelijkbare mensen van {theirs} "
+            "op de 100; wat ontbreekt is geschat, en dat maakt de uitkomst onzekerder."
         )
     return Prose(
         f"The {what} of {ours} in 100 referred persons was followed, and of {theirs} in 100 comparable persons; "
