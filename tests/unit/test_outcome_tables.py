@@ -227,6 +227,17 @@ def test_deaths_are_not_missing_and_worse_answers_lower_the_estimate() -> None:
 
 
 @cache
+def test_too_few_answers_to_impute_from_leave_the_other_analyses() -> None:
+    whole = waves()
+    seen = np.flatnonzero(np.isfinite(whole.score[:, [0, 2]]).all(axis=1))[:6]
+    score = np.where(np.isin(np.arange(len(whole.score)), seen)[:, None], whole.score, np.nan)
+    few = replace(whole, score=score)
+    assert impute_scores(few, score_plan()) is None
+    table = score_effects(few, None, score_plan(), outcome=COSTS)
+    assert np.isfinite(one(table, method="complete_case", age_band="all")["estimate"])
+    assert np.isnan(one(table, method="imputed", age_band="all")["estimate"])
+
+
 def times() -> UnitTimes:
     rng = np.random.default_rng(8)
     arms = both_arms(np.where(np.arange(300) < 120, 1.0, 0.6))

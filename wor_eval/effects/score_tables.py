@@ -265,6 +265,8 @@ def _mmrm(waves: ScoreWaves, contrast: str) -> Row:
 def impute_scores(waves: ScoreWaves, study: Study) -> Imputed | None:
     """Impute the scores of all units that were asked, each arm by itself; None where nothing is missing.
 
+    None too where an arm has too few answers to impute from: a small study still has its other analyses.
+
     The columns are the three waves and all that is known of everybody. The number of imputations is the percentage
     of persons with a missing score, at most one per hundred replicates of the plan, seeded by the plan.
     """
@@ -272,13 +274,16 @@ def impute_scores(waves: ScoreWaves, study: Study) -> Imputed | None:
     if not (np.isnan(table) & ~died).any():
         return None
     few = max(5, study.replicates // _PER_IMPUTATION)
-    return impute(
-        table,
-        seed=study.seed,
-        n_imputations=min(few, imputations_needed(table, died=died)),
-        groups=waves.arms.referred[waves.asked] if waves.arms.two else None,
-        died=died,
-    )
+    try:
+        return impute(
+            table,
+            seed=study.seed,
+            n_imputations=min(few, imputations_needed(table, died=died)),
+            groups=waves.arms.referred[waves.asked] if waves.arms.two else None,
+            died=died,
+        )
+    except EstimationError:
+        return None
 
 
 def imputed_table(waves: ScoreWaves) -> tuple[Floats, NDArray[np.bool_]]:
