@@ -50,11 +50,28 @@ class Assumption(Plan):
 
 
 class Disclosure(Plan):
-    """What may leave the building; the defaults are the rules Statistics Netherlands (CBS) works with."""
+    """What may leave the building; the defaults are the rules Statistics Netherlands (CBS) works with.
+
+    Attributes
+    ----------
+    min_persons : int
+        Fewest persons behind a number that is shown (CBS: 10).
+    max_share : float
+        Largest share of a total that one contributor may have (CBS: one half).
+    min_df : int
+        Fewest degrees of freedom of a model (CBS: 10).
+    hide_zeros : bool
+        Whether a count of nobody is hidden too (CBS: only where a group as a whole would be known by it).
+    round_to : int
+        Base to which every count of persons is rounded instead of being hidden; 0 hides. What rests on too few
+        persons is hidden either way.
+    """
 
     min_persons: Annotated[int, Field(ge=1)] = 10
     max_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     min_df: Annotated[int, Field(ge=0)] = 10
+    hide_zeros: bool = False
+    round_to: Annotated[int, Field(ge=0)] = 0
 
 
 class StudyPlan(Plan):

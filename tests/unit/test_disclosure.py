@@ -14,7 +14,7 @@ DESCRIPTORS = sorted(asset("data_dictionary", "results").glob("*.yaml"))
 # Numbers that say which row it is, not what was found there.
 NAMES_A_ROW = {"step", "bin_high", "caliper", "ratio", "delta"}
 # Inputs and settings of the plan: no person stands behind them.
-NAMES_A_ROW |= {"first_value", "second_value", "extra_referred", "n_imputations"}
+NAMES_A_ROW |= {"limit", "lags", "n_months", "first_value", "second_value", "extra_referred", "n_imputations"}
 COUNTS = DisclosureRule(persons=("n_persons",), hides=("share",))
 BANDS = DisclosureRule(
     persons=("n_persons",),
@@ -181,7 +181,38 @@ def test_every_number_of_a_results_table_is_a_key_or_is_hidden(path):
     assert numbers - named <= NAMES_A_ROW
     assert rule.persons, "every table says how many persons stand behind a row"
     assert set(content["disclosure"]) <= {
-        *("persons", "hides", "group", "adds_up", "total", "dominance", "parameters", "steps")
+        *("persons", "hides", "group", "adds_up", "by", "within", "since", "shares", "arm"),
+        *("dominance", "parameters", "steps"),
     }
     assert columns["suppressed"] == "boolean"
     assert rule.dominance not in columns
+    assert {*rule.within, *rule.within.values(), *rule.since, *rule.since.values()} <= set(rule.persons)
+    assert set(rule.shares) <= set(rule.hides)
+    assert set(rule.shares.values()) <= set(rule.persons)
+
+
+@pytest.mark.parametrize("path", DESCRIPTORS, ids=lambda path: path.stem)
+def test_no_table_holds_a_minimum_a_maximum_or_a_person(path):
+    fields = [field["name"] for field in yaml.safe_load(path.read_text(encoding="utf-8"))["fields"]]
+    assert not [
+        name for name in fields if name.split("_")[0] in {"min", "minimum", "max", "maximum", "largest"}
+    ]
+    assert not {"person_id", "practice_id", "unit_id"} & set(fields)
+
+
+def test_zeros_are_hidden_where_the_plan_says_so():
+    assert hidden(counts(0, 1, 9, 10, 500), COUNTS, Disclosure(hide_zeros=True)) == [True] * 3 + [False] * 2
+
+
+def test_rounding_shows_every_count_and_none_exactly():
+    """742 persons of whom 7: rounded to tens, and the share is that of the rounded numbers."""
+    frame = pd.DataFrame(
+        {"n_persons": [7, 14, 721], "share": [7 / 742, 14 / 742, 721 / 742], "value": [7.0, 2.5, 721.0]}
+    )
+    rule = DisclosureRule(persons=("n_persons",), hides=("share", "value"), shares={"share": "n_persons"})
+    out = suppress(frame, rule, Disclosure(round_to=10))
+    assert out["n_persons"].tolist() == [10, 10, 720]
+    assert out["share"].tolist()[1:] == pytest.approx([10 / 740, 720 / 740])
+    assert out["suppressed"].tolist() == [True, False, False]
+    assert out.loc[0, ["share", "value"]].isna().all(), "what rests on too few persons is hidden either way"
+    assert out["value"].tolist()[1:] == [2.5, 720.0], "a number that repeats a count is rounded with it"

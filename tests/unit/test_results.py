@@ -132,7 +132,7 @@ def test_an_older_result_that_differs_is_kept_unless_it_may_be_replaced(tmp_path
     assert read_bytes(place) == old
     save_results(other, tmp_path, replace=True)
     assert json.loads(read_bytes(place)["manifest.json"])["data_digest"] == "0" * 64
-    assert [path.name for path in tmp_path.iterdir()] == ["trial"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["trial", "trial.withheld.csv"]
 
 
 def test_a_table_that_is_gone_does_not_linger(tmp_path):
@@ -263,3 +263,16 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WorEvalError, match="cannot write in"):
         save_results(results(), tmp_path / "file")
+
+
+def test_the_output_checker_is_told_what_is_hidden_and_why_but_not_what_it_was(tmp_path):
+    save_results(results(), tmp_path)
+    log = pd.read_csv(tmp_path / "trial.withheld.csv")
+    assert log["table"].tolist() == ["rates", "rates"]
+    assert log["reason"].tolist() == ["persons", "linked"]
+    assert log["row"].tolist() == [
+        "outcome=gp_contacts; arm=referred; age_band=18-64; window=before",
+        "outcome=gp_contacts; arm=referred; age_band=65+; window=before",
+    ]
+    save_results(results(rates=RATES.assign(n_persons=[50, 70, 120])), tmp_path, replace=True)
+    assert pd.read_csv(tmp_path / "trial.withheld.csv").empty

@@ -8,8 +8,8 @@ results table count persons, which are hidden with them and which parts add up t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wor_eval.study import Disclosure
+
+
+Flags: TypeAlias = "NDArray[np.bool_]"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +37,16 @@ class DisclosureRule:
         Columns that name the blocks within which parts add up.
     adds_up : tuple of str
         Columns whose levels add up to a total, so that one hidden part could be found by subtraction.
+    by : tuple of str
+        Columns that set counts of a part of the persons (users, events) apart, besides arm, age band and what adds up.
+    within : mapping of str to str
+        Counts that are a part of another count of the row, so that the remainder is a count too.
+    since : mapping of str to str
+        Counts of what is new in a row, of a count that runs on from the row before.
+    shares : mapping of str to str
+        Shares, with the count of persons that each is a share of.
+    arm : str
+        The arm that counts without one are about.
     dominance : str, optional
         Column with the share of the largest contributor; it is used and never saved.
     parameters : int, optional
@@ -46,6 +59,11 @@ class DisclosureRule:
     hides: tuple[str, ...]
     group: tuple[str, ...] = ()
     adds_up: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    within: Mapping[str, str] = field(default_factory=dict)
+    since: Mapping[str, str] = field(default_factory=dict)
+    shares: Mapping[str, str] = field(default_factory=dict)
+    arm: str = "referred"
     dominance: str | None = None
     parameters: int | None = None
     steps: bool = False
@@ -53,16 +71,22 @@ class DisclosureRule:
 
 def disclosure_rule(content: Mapping[str, Any]) -> DisclosureRule:
     """Read the ``disclosure`` part of a results descriptor."""
-    lists = {key: tuple(content.get(key, ())) for key in ("persons", "hides", "group", "adds_up")}
+    lists = {key: tuple(content.get(key, ())) for key in ("persons", "hides", "group", "adds_up", "by")}
     return DisclosureRule(
         **lists,
+        within=content.get("within", {}),
+        since=content.get("since", {}),
+        shares=content.get("shares", {}),
+        arm=content.get("arm", "referred"),
         dominance=content.get("dominance"),
         parameters=content.get("parameters"),
         steps=content.get("steps", False),
     )
 
 
-def suppress(frame: pd.DataFrame, rule: DisclosureRule, settings: Disclosure) -> pd.DataFrame:
+def suppress(
+    frame: pd.DataFrame, rule: DisclosureRule, settings: Disclosure, *, hidden: Flags | None = None
+) -> pd.DataFrame:
     """Hide what may not be published.
 
     A row is hidden when the number of persons in it is between 1 and ``settings.min_persons`` - 1, when one
@@ -80,22 +104,61 @@ def suppress(frame: pd.DataFrame, rule: DisclosureRule, settings: Disclosure) ->
         How this table is protected.
     settings : Disclosure
         The limits of the plan.
+    hidden : ndarray of bool, shape (rows,), optional
+        Which rows to hide, from :func:`wor_eval.report.linked.protect_tables`; without it this table is protected
+        by itself.
 
     Returns
     -------
     DataFrame
         The table with hidden values missing and a column ``suppressed``.
     """
-    hidden = _primary(frame, rule, settings)
-    hidden = _complementary(frame, rule, hidden, min_persons=settings.min_persons)
-    if rule.steps:
-        hidden |= _small_steps(frame[list(rule.persons)].to_numpy(float), hidden, settings.min_persons)
-    columns = [column for column in (*rule.persons, *rule.hides) if column in frame.columns]
+    hidden = protect_alone(frame, rule, settings) if hidden is None else hidden
     out = frame.drop(columns=[rule.dominance] if rule.dominance in frame.columns else [])
-    for column in columns:
+    counted = list(rule.persons)
+    if settings.round_to:
+        out = _rounded(out, rule, settings.round_to)
+        counted = []
+    for column in [column for column in (*counted, *rule.hides) if column in frame.columns]:
         if hidden.any():
             out = out.assign(**{column: out[column].astype(_nullable(out[column])).mask(hidden)})
     return out.assign(suppressed=hidden)
+
+
+def protect_alone(frame: pd.DataFrame, rule: DisclosureRule, settings: Disclosure) -> Flags:
+    """Find out which rows of one table to hide, as if it were published alone; shape (rows,)."""
+    first = np.logical_or.reduce(list(primary(frame, rule, settings).values()))
+    hidden = complementary(frame, rule, first, min_persons=settings.min_persons)
+    if rule.steps:
+        numbers = frame[list(rule.persons)].to_numpy(float)
+        hidden = hidden | small_steps(numbers, hidden, settings.min_persons)
+    return hidden
+
+
+def _rounded(frame: pd.DataFrame, rule: DisclosureRule, base: int) -> pd.DataFrame:
+    """Round every count of persons to a base, with what repeats it, and the shares that would give it away."""
+    out = frame
+    for column in rule.persons:
+        exact = frame[column].to_numpy(float)
+        coarse = base * np.floor(exact / base + 0.5)
+        for other in rule.hides:
+            if frame[other].dtype.kind in "iuf":
+                repeats = out[other].to_numpy(float) == exact
+                out = out.assign(**{other: np.where(repeats, coarse, out[other])})
+        out = out.assign(**{column: _whole(coarse)})
+    for share, column in rule.shares.items():
+        part, value = frame[column].to_numpy(float), frame[share].to_numpy(float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            total = base * np.floor(part / value / base + 0.5)
+            ratio = np.where(total > 0, out[column].to_numpy(float, na_value=np.nan) / total, np.nan)
+        out = out.assign(**{share: np.minimum(ratio, 1.0)})
+    return out
+
+
+def _whole(values: NDArray[np.float64]) -> Any:
+    import pandas as pd
+
+    return pd.Series(values).astype("Int64").to_numpy() if np.isnan(values).any() else values.astype(np.int64)
 
 
 def _nullable(values: pd.Series[Any]) -> str:
@@ -103,22 +166,22 @@ def _nullable(values: pd.Series[Any]) -> str:
     return "Int64" if values.dtype.kind in "iu" else str(values.dtype)
 
 
-def _primary(frame: pd.DataFrame, rule: DisclosureRule, settings: Disclosure) -> NDArray[np.bool_]:
-    hidden = np.zeros(len(frame), dtype=bool)
+def primary(frame: pd.DataFrame, rule: DisclosureRule, settings: Disclosure) -> dict[str, Flags]:
+    """Find the rows that are hidden for their own sake, by reason: ``persons``, ``dominance``, ``df``."""
+    none = np.zeros(len(frame), dtype=bool)
+    found = {"persons": none.copy(), "dominance": none.copy(), "df": none.copy()}
     for column in rule.persons:
         count = frame[column].to_numpy(dtype=float)
-        hidden |= (count > 0) & (count < settings.min_persons)
+        found["persons"] |= (count >= (0 if settings.hide_zeros else 1)) & (count < settings.min_persons)
     if rule.dominance in frame.columns:
-        hidden |= frame[rule.dominance].to_numpy(dtype=float) > settings.max_share
+        found["dominance"] = frame[rule.dominance].to_numpy(dtype=float) > settings.max_share
     if rule.parameters is not None:
         persons = frame[list(rule.persons)].sum(axis=1).to_numpy(dtype=float)
-        hidden |= persons - rule.parameters < settings.min_df
-    return hidden
+        found["df"] = persons - rule.parameters < settings.min_df
+    return found
 
 
-def _complementary(
-    frame: pd.DataFrame, rule: DisclosureRule, hidden: NDArray[np.bool_], *, min_persons: int
-) -> NDArray[np.bool_]:
+def complementary(frame: pd.DataFrame, rule: DisclosureRule, hidden: Flags, *, min_persons: int) -> Flags:
     """Hide a next part wherever the hidden ones could be found by subtraction, until nothing changes."""
     hidden = hidden.copy()
     size = frame[list(rule.persons)].sum(axis=1).to_numpy(dtype=float)
@@ -126,7 +189,7 @@ def _complementary(
     while changed:
         changed = False
         for column in rule.adds_up:
-            for line in _lines(frame, rule, column):
+            for line in lines(frame, rule, column):
                 open_parts = line[~hidden[line]]
                 together = size[line[hidden[line]]].sum()
                 found = hidden[line].sum() == 1 or 0 < together < min_persons
@@ -136,9 +199,7 @@ def _complementary(
     return hidden
 
 
-def _small_steps(
-    counts: NDArray[np.float64], hidden: NDArray[np.bool_], min_persons: int
-) -> NDArray[np.bool_]:
+def small_steps(counts: NDArray[np.float64], hidden: Flags, min_persons: int) -> Flags:
     """Go back from the last step and hide each from which too few are missing in the next one shown."""
     small = np.zeros(len(counts), dtype=bool)
     shown = None
@@ -149,7 +210,7 @@ def _small_steps(
     return small
 
 
-def _lines(frame: pd.DataFrame, rule: DisclosureRule, column: str) -> list[NDArray[np.intp]]:
+def lines(frame: pd.DataFrame, rule: DisclosureRule, column: str) -> list[NDArray[np.intp]]:
     """Give the rows of each line in which the levels of ``column`` add up."""
     fixed = [*rule.group, *(other for other in rule.adds_up if other != column)]
     if not fixed:

@@ -14,14 +14,16 @@ import yaml
 from wor_eval.assets import asset
 from wor_eval.errors import WorEvalError
 from wor_eval.report.disclosure import DisclosureRule, disclosure_rule, suppress
+from wor_eval.report.linked import Protection, protect_tables, withheld
 from wor_eval.report.manifest import MANIFEST, manifest_text, wrong_files
 from wor_eval.study import Lang, Study, StudyPlan, study_plan
-from wor_eval.whole import whole_folder
+from wor_eval.whole import whole_file, whole_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RESULTS_VARIABLE: Final = "WOR_EVAL_RESULTS"
+WITHHELD: Final = ".withheld.csv"
 
 
 class AbsentTableError(WorEvalError):
@@ -129,7 +131,8 @@ def save_results(results: Results, folder: Path | str, *, replace: bool = False)
     Returns
     -------
     Path
-        The folder of this study: one CSV per table, and ``manifest.json``.
+        The folder of this study: one CSV per table, and ``manifest.json``. Beside it stands
+        ``<study>.withheld.csv``, which tells the output checker which rows are hidden and why; it is not published.
 
     Raises
     ------
@@ -137,12 +140,27 @@ def save_results(results: Results, folder: Path | str, *, replace: bool = False)
         An older, different result stands there, a table is not described, or nothing can be written.
     """
     target = Path(folder) / results.plan.name
-    texts = {name: _protected_csv(results, name) for name in results.tables}
-    files = {f"{name}.csv": text for name, (text, _) in texts.items()}
-    hidden = {name: count for name, (_, count) in texts.items()}
+    described = {name: describe_table(name) for name in results.tables}
+    protection = protect_tables(
+        results.tables, {name: table.rule for name, table in described.items()}, results.plan.disclosure
+    )
+    files = {
+        f"{name}.csv": _protected_csv(results, table, protection[name]) for name, table in described.items()
+    }
+    hidden = {name: int(found.hidden.sum()) for name, found in protection.items()}
     files[MANIFEST] = manifest_text(results.manifest, results.plan, files=files, hidden=hidden)
-    if _stands_already(target, files):
-        return target
+    if not _stands_already(target, files):
+        _put(target, files, replace=replace)
+    log = withheld(
+        {name: (results.tables[name], described[name].rule, protection[name]) for name in described}
+    )
+    with whole_file(target.with_name(f"{target.name}{WITHHELD}")) as temporary:
+        temporary.write_text(log, encoding="utf-8", newline="\n")
+    return target
+
+
+def _put(target: Path, files: Mapping[str, str], *, replace: bool) -> None:
+    """Write the files of a study, whole or not at all."""
     if target.exists() and not replace:
         raise WorEvalError(
             f"{target} holds an older result of other data, another plan or another version: "
@@ -151,7 +169,6 @@ def save_results(results: Results, folder: Path | str, *, replace: bool = False)
     with whole_folder(target, replace=replace) as temporary:
         for name, text in files.items():
             (temporary / name).write_text(text, encoding="utf-8", newline="\n")
-    return target
 
 
 def _stands_already(target: Path, files: Mapping[str, str]) -> bool:
@@ -161,18 +178,19 @@ def _stands_already(target: Path, files: Mapping[str, str]) -> bool:
     )
 
 
-def _protected_csv(results: Results, name: str) -> tuple[str, int]:
-    """Give a table as CSV after suppression, and how many rows were hidden."""
-    description = describe_table(name)
-    frame = suppress(results.tables[name], description.rule, results.plan.disclosure)
-    unknown = set(frame.columns) ^ set(description.columns)
+def _protected_csv(results: Results, described: TableDescription, protection: Protection) -> str:
+    """Give a table as CSV without what is hidden."""
+    frame = suppress(
+        results.tables[described.name], described.rule, results.plan.disclosure, hidden=protection.hidden
+    )
+    unknown = set(frame.columns) ^ set(described.columns)
     if unknown:
         raise WorEvalError(
-            f"results table {name} is not as data_dictionary/results describes it",
+            f"results table {described.name} is not as data_dictionary/results describes it",
             problems=sorted(unknown),
         )
-    text = frame[list(description.columns)].to_csv(index=False, float_format="%.10g", lineterminator="\n")
-    return text, int(frame["suppressed"].sum())
+    text = frame[list(described.columns)].to_csv(index=False, float_format="%.10g", lineterminator="\n")
+    return str(text)
 
 
 def load_results(study: str, *, lang: Lang = "en", folder: Path | str | None = None) -> Results:
