@@ -79,6 +79,9 @@ def measured(
     import pyreadstat  # noqa: F401
 
     import wor_eval.data.read  # noqa: F401
+    from wor_eval.data.receive import connect
+
+    connect()  # what a process loads once, however large its files
 
     start, worked = time.perf_counter(), time.process_time()
     task(folder)
