@@ -114,6 +114,13 @@ def test_labels_yes_and_no_win_from_the_numbers(tmp_path: Path) -> None:
     assert column(data, "municipalities", "wmo_delivered") == [True, False]
 
 
+def test_a_label_that_says_nothing_is_refused_and_the_others_are_read(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"municipality_code": ["1", "2"], "name": ["a", "b"], "wmo_delivered": [0.0, 1.0]})
+    labels = {"variable_value_labels": {"wmo_delivered": {0.0: "weet niet", 1.0: "ja"}}}
+    message = refusal(lambda: read(sav(tmp_path, "municipalities", frame, labels), "municipalities"))
+    assert "municipalities.wmo_delivered: not true or false (1 row)" in message, "0 is not taken for false"
+
+
 def test_codes_without_a_telling_label_are_left_to_the_code_list(tmp_path: Path) -> None:
     frame = pd.DataFrame({"person_id": ["a", "b"], "birth_year": [1950.0] * 2, "sex": [1.0, 2.0]})
     labels = {"variable_value_labels": {"sex": {1.0: "x", 2.0: "y"}}}

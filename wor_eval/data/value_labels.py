@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     import ibis
 
 _TRUTH = {"ja": "true", "yes": "true", "true": "true", "nee": "false", "no": "false", "false": "false"}
+UNTOLD = "code whose label says nothing"
 Labels = Mapping[str, Mapping[str, str]]
 
 
 def translate(
     rows: ibis.Table, header: tuple[str, ...], labels: Labels, schema: TableSchema
 ) -> tuple[ibis.Table, tuple[str, ...]]:
-    """Replace codes by the codes of the dictionary, where every value label says which.
+    """Replace codes by the codes of the dictionary, where value labels say which.
 
     Parameters
     ----------
@@ -53,7 +54,10 @@ def translate(
 
 
 def codes_by_label(labels: Mapping[str, str], column: Column | None) -> dict[str, str]:
-    """Return for each code the code of the dictionary; nothing if a label does not say which.
+    """Return for each code the code of the dictionary; nothing if no label says which.
+
+    Where some labels do and others do not, such as *unknown*, the others become a text that no rule lets through:
+    they are counted and refused, and never taken for the code of the dictionary that happens to look the same.
 
     Examples
     --------
@@ -63,6 +67,8 @@ def codes_by_label(labels: Mapping[str, str], column: Column | None) -> dict[str
     {'1': 'M', '2': 'F'}
     >>> codes_by_label({"1": "low", "2": "high"}, sex)
     {}
+    >>> codes_by_label({"1": "Man", "2": "Vrouw", "9": "Onbekend"}, sex)["9"]
+    'code whose label says nothing'
     """
     if column is None or not (column.levels or column.type == "boolean"):
         return {}
@@ -70,5 +76,6 @@ def codes_by_label(labels: Mapping[str, str], column: Column | None) -> dict[str
     for code, text in column.levels.items():
         known |= {text.nl.lower(): code, text.en.lower(): code}
     found = {code: known[label.lower()] for code, label in labels.items() if label.lower() in known}
-    untold = [code for code in labels if code not in found and code not in column.levels]
-    return {} if untold else found
+    same = {code: code for code in labels if code not in found and code in column.levels}
+    untold = {code: UNTOLD for code in labels if code not in found and code not in same}
+    return {**found, **same, **untold} if found else {}
