@@ -25,6 +25,7 @@ PLAN = frozenset(
         "power_plan",
         "published_plan",
         "plan_parts",
+        "attenders_plan",
         "reach_plan",
     }
 )
@@ -39,6 +40,7 @@ TOP_LEVEL = {
     "gates_plan": frozenset({"plan_parts"}),
     "power_plan": frozenset({"economics_plan", "plan_parts"}),
     "published_plan": frozenset({"plan_parts"}),
+    "attenders_plan": frozenset({"plan_parts"}),
     "reach_plan": frozenset({"plan_parts"}),
     "study": frozenset({"errors", *PLAN}),
     "outcome_plan": frozenset({"plan_parts"}),

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from wor_eval.errors import ReportError as ReportError
     from wor_eval.errors import StudyError as StudyError
     from wor_eval.errors import WorEvalError as WorEvalError
+    from wor_eval.report import attender_figures as attender_figures
+    from wor_eval.report import attender_tables as attender_tables
+    from wor_eval.report import attender_words as attender_words
     from wor_eval.report import beyond_words as beyond_words
     from wor_eval.report import brief_words as brief_words
     from wor_eval.report import delivered_tables as delivered_tables
@@ -116,6 +119,9 @@ _MODULES = {
         "power_tables",
         "power_figures",
         "power_words",
+        "attender_tables",
+        "attender_figures",
+        "attender_words",
         "reach_tables",
         "reach_figures",
         "reach_words",

@@ -14,7 +14,14 @@ from wor_eval.run import run_study
 from wor_eval.study import read_study
 from wor_eval.whole import whole_folder
 
-STUDIES = ("before_after", "matched_cohort", "cost_effectiveness", "reach", "published_evidence")
+STUDIES = (
+    "before_after",
+    "matched_cohort",
+    "cost_effectiveness",
+    "reach",
+    "frequent_attenders",
+    "published_evidence",
+)
 
 
 def run_demo(

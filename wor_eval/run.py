@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,10 +14,9 @@ from wor_eval.stages import ALONE, Steps, Store
 from wor_eval.study import PowerStudy, Study, StudyPlan
 
 if TYPE_CHECKING:
-    from datetime import date
-
     import pandas as pd
 
+    from wor_eval.attenders_plan import FrequentAttenders
     from wor_eval.cohort.build import Cohort
     from wor_eval.data.read import StudyData
     from wor_eval.design.matched import MatchedCohort
@@ -65,8 +65,9 @@ def run_study(
         made = KINDS[plan.kind](data, plan, Steps(say=progress))
     else:
         steps = Steps(say=progress, store=stages, inputs=data.digest)
+        assumed = plan.model_copy(update={"assumptions": (*plan.assumptions, *data.assumptions)})
         with on_engine(data, plan.engine) as tables:
-            made = KINDS[plan.kind](tables, plan, steps)
+            made = KINDS[plan.kind](tables, assumed, steps)
     manifest = {
         "study": plan.name,
         "data_digest": data.digest if data is not None and plan.needs_data else made.digest,
@@ -105,7 +106,6 @@ class Made:
 def _effects(data: StudyData, study: Study, progress: Steps) -> Made:
     """Carry out a study of effects: cohort, design, effects, economics."""
     study, left_out = _with_data(study, data)
-    study = study.model_copy(update={"assumptions": (*study.assumptions, *data.assumptions)})
     progress("cohort")
     cohort = kept_cohort(data, study, progress)
     arms = cohort.persons["arm"].value_counts()
@@ -143,9 +143,17 @@ def _reach(data: StudyData, plan: Reach, progress: Steps) -> Made:
     """Carry out a study of reach: who is referred, against who is registered."""
     from wor_eval.effects.reach_study import reach_tables
 
-    plan = plan.model_copy(update={"assumptions": (*plan.assumptions, *data.assumptions)})
     tables, observed = reach_tables(data, plan, progress=progress)
     return Made(plan=plan, tables=tables, observed=observed)
+
+
+def _attenders(data: StudyData, plan: FrequentAttenders, progress: Steps) -> Made:
+    """Carry out a study of frequent attenders: who stays, what they carry, how far they fall."""
+    from wor_eval.effects.attenders import attender_tables
+
+    tables, years, notes = attender_tables(data, plan, progress=progress)
+    observed = (date(years[0], 1, 1), date(years[-1], 12, 31))
+    return Made(plan=plan, tables=tables, observed=observed, notes=notes)
 
 
 KINDS: Final[Mapping[str, Callable[[Any, Any, Steps], Made]]] = {
@@ -153,6 +161,7 @@ KINDS: Final[Mapping[str, Callable[[Any, Any, Steps], Made]]] = {
     "published_evidence": _published,
     "power": _power,
     "reach": _reach,
+    "frequent_attenders": _attenders,
 }
 """How each kind of study of :data:`wor_eval.study.PLANS` is carried out."""
 

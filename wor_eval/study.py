@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from wor_eval.attenders_plan import FrequentAttenders
 from wor_eval.economics_plan import Economics
 from wor_eval.errors import StudyError
 from wor_eval.gates_plan import Gates
@@ -274,6 +275,7 @@ def power_study(study: StudyPlan) -> PowerStudy:
 PLANS: Final[Mapping[str, type[StudyPlan]]] = {
     "effects": Study,
     "reach": Reach,
+    "frequent_attenders": FrequentAttenders,
     "published_evidence": PublishedStudy,
     "power": PowerStudy,
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from wor_eval.report import brief_words, power_words, published_words, reach_words, words
+from wor_eval.report import attender_words, brief_words, power_words, published_words, reach_words, words
 from wor_eval.report.results import Results
 from wor_eval.study import Study, StudyPlan
 
@@ -57,6 +57,9 @@ _ECONOMIC: Final = Shown(
     summary=lambda found: f"{brief_words.answer(found)} {brief_words.ages(found)}",
 )
 KINDS: Final[Mapping[str, Shown]] = {
+    "frequent_attenders": Shown(
+        report="frequent_attenders", summary=lambda found: attender_words.headline(found).text
+    ),
     "reach": Shown(report="reach", summary=lambda found: reach_words.headline(found).text),
     "published_evidence": Shown(
         report="published_evidence",
