@@ -1,16 +1,27 @@
 """The pages of an economic evaluation: they say what the results say, and never that something saves when it may not."""
 
+import dataclasses
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests import browser
 from tests.economics_study import economic_folder, economic_saved
 from tests.test_reports import Page
-from wor_eval.report import brief_words, cheers, economics_figures, economics_tables, economics_words
+from wor_eval import demo
+from wor_eval.report import (
+    beyond_words,
+    brief_words,
+    cheers,
+    economics_figures,
+    economics_tables,
+    economics_words,
+)
 from wor_eval.report.economics_words import direction
 from wor_eval.report.site import render_site
+from wor_eval.study import study_plan
 
 LANGS = pytest.mark.parametrize("lang", ["nl", "en"])
 JARGON = re.compile(
@@ -50,6 +61,46 @@ def test_axe_finds_nothing_on_the_brief_and_it_fits_a_telephone_and_paper(site) 
             assert browser.too_wide(page) == []
         assert browser.on_paper(chromium, brief)[0] == []
         assert browser.on_paper(chromium, site / "cost_effectiveness.en.html")[0] == []
+
+
+def test_the_demo_shows_the_report_and_with_it_the_brief() -> None:
+    assert "cost_effectiveness" in demo.STUDIES
+
+
+@LANGS
+def test_the_brief_says_of_how_many_the_health_is_known(lang) -> None:
+    results = economic_saved(lang)
+    rows = results.table("completeness").query("age_band == 'all'").set_index("arm")
+    for arm in ("referred", "comparison"):
+        share = round(100 * rows.loc[arm, "n_effect"] / rows.loc[arm, "n_matched"])
+        assert f"{share} op de 100" in brief_words.answered(results).text.replace(" in 100", " op de 100")
+
+
+@LANGS
+def test_later_years_are_told_with_their_assumption_or_not_at_all(lang) -> None:
+    results = economic_saved(lang)
+    nothing = {"nl": "geen extrapolatie", "en": "no extrapolation"}[lang]
+    assert nothing in beyond_words.beyond(results).text
+    content = results.study.model_dump(mode="json")
+    content["economics"]["beyond"] = {
+        "years": 3,
+        "effect": "linear",
+        "costs": "none",
+        "source": {"nl": "Aanname van de test.", "en": "Assumption of the test."},
+    }
+    rows = results.table("break_even").query("age_band == 'all'").head(1)
+    table = pd.concat(
+        [rows.assign(quantity=name, estimate=0.123, conf_low=-1.0, conf_high=2.0)
+         for name in ("cost", "effect", "net_benefit")],
+        ignore_index=True,
+    )  # fmt: skip
+    changed = dataclasses.replace(
+        results, plan=study_plan(content), tables={**results.tables, "beyond": table}
+    )
+    text = beyond_words.beyond(changed).text
+    falls = {"nl": "daalt in 3 jaar in een rechte lijn", "en": "straight line to zero in 3 years"}[lang]
+    assert falls in text
+    assert {"nl": "Aanname van de test.", "en": "Assumption of the test."}[lang] in text
 
 
 def test_no_page_speaks_of_saving(pages) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from wor_eval.assets import asset
 from wor_eval.data.read import read_data
 from wor_eval.data.simulate import Scenario, simulate_study
+from wor_eval.errors import EstimationError
 from wor_eval.report.results import save_results
 from wor_eval.report.site import render_site
 from wor_eval.run import run_study
@@ -33,6 +34,8 @@ def run_demo(
     progress: Callable[[str], None] = lambda step: None,
 ) -> Path:
     """Simulate persons, run every shipped study on them and render the reports.
+
+    A study that so few persons cannot carry is left out, with the reason told.
 
     Parameters
     ----------
@@ -62,14 +65,20 @@ def run_demo(
         )
         progress("[2/4] reading and checking the raw tables")
         data = read_data(data_folder)
+        carried_out = []
         for name in STUDIES:
             progress(f"[3/4] running study {name}")
-            plan = asset("analyses", f"{name}.toml")
-            results = run_study(data, read_study(plan), progress=lambda step: progress(f"      {step}"))
+            plan = read_study(asset("analyses", f"{name}.toml"))
+            try:
+                results = run_study(data, plan, progress=lambda step: progress(f"      {step}"))
+            except EstimationError as error:  # a demonstration of few persons
+                progress(f"      left out: {error}")
+                continue
             save_results(results, place / "results")
+            carried_out.append(name)
         progress("[4/4] rendering the reports, in Dutch and English")
         render_site(
-            STUDIES,
+            carried_out,
             results=place / "results",
             out=place,
             formats=("html", "pdf", "docx"),

@@ -23,7 +23,7 @@ from wor_eval.economics.guideline import guideline, reference_values
 from wor_eval.economics.joint import system_cr2
 from wor_eval.economics.payers import payer_balance, payer_costs
 from wor_eval.effects.small_sample import cr2_linear
-from wor_eval.errors import StudyError
+from wor_eval.errors import EstimationError, StudyError
 from wor_eval.study import study_plan
 
 BANDS = ("18-64", "65+")
@@ -181,6 +181,14 @@ def test_imputation_leaves_costs_alone_and_widens_the_effect() -> None:
     # Half the answers missing at random: four standard errors is beyond chance.
     assert abs(effect.estimate[1] - 0.05) < 4 * effect.std_error[1]
     assert len(impute_scores(whole, seed=1, n_imputations=20)) == 1
+
+
+def test_too_few_answers_are_counted_by_arm() -> None:
+    with pytest.raises(EstimationError) as error:
+        impute_scores(people(n=300, known=0.08), seed=1, n_imputations=5)
+    told = str(error.value)
+    assert "referred have a score at baseline; 20 are needed" in told
+    assert "more persons" in told
 
 
 def test_the_difference_between_bands_is_the_interaction_of_the_regression() -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 CARE_ONLY: Final = "care"
 """The main perspective without anything paid for the trajectory."""
 
+_FEWEST_ANSWERS: Final = 20
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stacked:
@@ -345,13 +347,37 @@ def impute_scores(people: Evaluated, *, seed: int, n_imputations: int | None) ->
     -------
     list of Evaluated
         One per imputation; the persons themselves where nothing is missing.
+
+    Raises
+    ------
+    EstimationError
+        An arm with too few answers to impute from; the message counts them.
     """
     from wor_eval.effects.imputation import impute
 
     if people.effect_known.all():
         return [people]
+    _enough_answers(people)
     costs = np.log1p(np.maximum(np.column_stack([people.before, people.care]), 0.0))
     table = varying(np.column_stack([people.known, costs, people.alive]))
     table = np.column_stack([table, people.baseline, people.level])
     found = impute(table, seed=seed, n_imputations=n_imputations, groups=people.referred)
     return [people.with_scores(values[:, -2], values[:, -1]) for values in found.values]
+
+
+def _enough_answers(people: Evaluated) -> None:
+    """Refuse an arm in which too few persons have a score at baseline, or were followed."""
+    problems = []
+    for arm, name in ((1, "referred"), (0, "comparison persons")):
+        inside = people.referred == arm
+        for what, score in (("a score at baseline", people.baseline), ("a score afterwards", people.level)):
+            seen = int(np.isfinite(score[inside]).sum())
+            if seen < _FEWEST_ANSWERS:
+                problems.append(
+                    f"{seen} of {int(inside.sum())} {name} have {what}; {_FEWEST_ANSWERS} are needed"
+                )
+    if problems:
+        raise EstimationError(
+            "too few scores to say anything about the effect: more persons, or an effect that more of them answered",
+            problems=problems,
+        )
