@@ -136,7 +136,7 @@ def test_a_run_tells_its_steps_and_saves_its_results(folder, results, capsys):
     steps = [line for line in out.splitlines() if line.startswith("before_after: ")]
     assert steps[0].startswith("before_after: reading")
     assert steps[1] == "before_after: cohort"
-    assert "before_after: effects" in steps
+    assert any("effects" in step for step in steps)
     assert steps[-1] == f"before_after: results stand in {place}"
     assert {path: path.stat().st_mtime_ns for path in place.iterdir()} == before
 

@@ -63,6 +63,7 @@ local function widths(tbl)
     each_row(tbl, function(row, in_body)
       if row.cells[column] then
         local word, all = wants(row.cells[column], in_body and spec[1] == pandoc.AlignRight)
+        word = in_body and word or word * 1.2 -- a header is bold
         unbroken, length = math.max(unbroken, word), math.max(length, all)
       end
     end)
@@ -72,6 +73,8 @@ local function widths(tbl)
   for column, spec in ipairs(tbl.colspecs) do
     tbl.colspecs[column] = { spec[1], asked[column] / math.max(total, 100) }
   end
+  -- A crowded table is set smaller, within what can be read.
+  tbl.attributes["typst:text:size"] = ("%.1fpt"):format(math.max(7.6 * math.min(114 / total, 1), 5.8))
   return tbl
 end
 
