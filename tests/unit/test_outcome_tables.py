@@ -218,15 +218,15 @@ def test_deaths_are_not_missing_and_worse_answers_lower_the_estimate() -> None:
     row = one(missing_scores(found, plan, outcome=COSTS), wave="after", age_band="all")
     assert row["n_asked"] == 197
     assert row["n_missing"] == int(np.isnan(found.score[3:, 2]).sum())
-    patterns = score_patterns(found, outcome=COSTS).set_index("pattern")["n_persons"]
-    assert patterns["11+"] == 3
+    patterns = score_patterns(found, plan, outcome=COSTS).set_index(["age_band", "pattern"])["n_persons"]
+    assert patterns["all", "11+"] == 3
+    assert patterns.drop("all").sum() == patterns["all"].sum()
     tips = score_tipping(found, impute_scores(found, plan), plan, outcome=COSTS)
     assert (np.diff(tips.sort_values("delta")["estimate"]) > 0).all()
     changed = score_changes(found, plan, outcome=COSTS)
     assert one(changed, measure="improved", age_band="all")["n_with"] > 0
 
 
-@cache
 def test_too_few_answers_to_impute_from_leave_the_other_analyses() -> None:
     whole = waves()
     seen = np.flatnonzero(np.isfinite(whole.score[:, [0, 2]]).all(axis=1))[:6]
@@ -238,6 +238,7 @@ def test_too_few_answers_to_impute_from_leave_the_other_analyses() -> None:
     assert np.isnan(one(table, method="imputed", age_band="all")["estimate"])
 
 
+@cache
 def times() -> UnitTimes:
     rng = np.random.default_rng(8)
     arms = both_arms(np.where(np.arange(300) < 120, 1.0, 0.6))

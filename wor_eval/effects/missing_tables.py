@@ -46,27 +46,27 @@ def missing_scores(waves: ScoreWaves, study: Study, *, outcome: str) -> pd.DataF
     return pd.DataFrame(rows, columns=[*columns, "share_missing"])
 
 
-def score_patterns(waves: ScoreWaves, *, outcome: str) -> pd.DataFrame:
-    """Count the patterns of answers over the waves by arm: ``1`` answered, ``.`` missing, ``+`` died before.
+def score_patterns(waves: ScoreWaves, study: Study, *, outcome: str) -> pd.DataFrame:
+    """Count the patterns of answers over the waves by arm and age band: ``1`` answered, ``.`` missing, ``+`` died before.
 
     Returns
     -------
     DataFrame
-        ``outcome, arm, pattern, n_persons``.
+        ``outcome, arm, age_band, pattern, n_persons``.
     """
     import pandas as pd
 
-    part = waves.where(waves.asked)
-    found = missing_patterns(
-        part.score, np.where(part.arms.referred, "referred", "comparison"), died=part.died
-    )
-    rows = [
-        (outcome, str(arm), pattern, int(count))
-        for place, arm in enumerate(found.groups)
-        for pattern, count in zip(found.patterns, found.n_persons[:, place], strict=True)
-        if count
-    ]
-    return pd.DataFrame(rows, columns=["outcome", "arm", "pattern", "n_persons"])
+    rows = []
+    for band, part in waves.where(waves.asked).bands(study):
+        arm = np.where(part.arms.referred, "referred", "comparison")
+        found = missing_patterns(part.score, arm, died=part.died)
+        rows += [
+            (outcome, str(name), band, pattern, int(count))
+            for place, name in enumerate(found.groups)
+            for pattern, count in zip(found.patterns, found.n_persons[:, place], strict=True)
+            if count
+        ]
+    return pd.DataFrame(rows, columns=["outcome", "arm", "age_band", "pattern", "n_persons"])
 
 
 def score_nonresponse(waves: ScoreWaves, *, outcome: str) -> pd.DataFrame:

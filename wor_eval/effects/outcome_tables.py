@@ -71,7 +71,7 @@ def _score_tables(data: StudyData, arms: Arms, study: Study, outcome: str) -> Ta
         "score_change": score_changes(waves, study, outcome=outcome),
         "score_effects": score_effects(waves, imputed, study, outcome=outcome),
         "score_missing": missing_scores(waves, study, outcome=outcome),
-        "score_patterns": score_patterns(waves, outcome=outcome),
+        "score_patterns": score_patterns(waves, study, outcome=outcome),
         "score_nonresponse": score_nonresponse(waves, outcome=outcome),
         "score_tipping": score_tipping(waves, imputed, study, outcome=outcome),
     }

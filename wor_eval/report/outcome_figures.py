@@ -126,13 +126,15 @@ def _curve_words(frame: pd.DataFrame, event: str, lang: Lang) -> str:
 
 
 @figure_or_sentence
-def missing_patterns(results: Results) -> Picture:
+def missing_patterns(results: Results, *, age_band: str = ALL_BANDS) -> Picture:
     """Draw how many persons have each pattern of answers over the waves, by arm.
 
     Parameters
     ----------
     results : Results
         With the table ``score_patterns``.
+    age_band : str
+        An age band, or ``all``.
 
     Returns
     -------
@@ -141,7 +143,7 @@ def missing_patterns(results: Results) -> Picture:
         that are hidden are left out.
     """
     frame, lang = results.table("score_patterns"), results.lang
-    frame = frame[~frame["suppressed"]]
+    frame = frame[~frame["suppressed"] & (frame["age_band"] == age_band)]
     if frame.empty:
         return nothing_to_show(says=term("nothing_to_show", lang))
     totals = (
