@@ -70,7 +70,7 @@ def difference_of(
     Examples
     --------
     >>> [round(v, 4) for v in difference_of((0.7, 0.5691, 0.8051), (0.6, 0.4907, 0.7008))]
-    [0.1, -0.0653, 0.2517]
+    [0.1, -0.0652, 0.2516]
     """
     (e1, l1, u1), (e0, l0, u0) = later, earlier
     difference = e1 - e0
