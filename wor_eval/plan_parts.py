@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -96,7 +97,10 @@ class StudyPlan(Plan):
     @property
     def digest(self) -> str:
         """SHA-256 of the plan, independent of how the TOML was laid out and of the engine: that asks nothing else."""
-        text = json.dumps(
-            self.model_dump(mode="json", exclude={"engine"}), sort_keys=True, ensure_ascii=False
-        )
-        return hashlib.sha256(text.encode()).hexdigest()
+        return plan_digest(self.model_dump(mode="json"))
+
+
+def plan_digest(content: Mapping[str, Any]) -> str:
+    """Give the SHA-256 of a plan as nested mappings, whatever engine it names."""
+    asked = {name: value for name, value in content.items() if name != "engine"}
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

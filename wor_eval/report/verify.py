@@ -10,7 +10,8 @@ from typing import Any, Final, Literal
 
 from wor_eval.data.read import data_digest
 from wor_eval.errors import WorEvalError
-from wor_eval.report.manifest import MANIFEST, OWN_DIGEST, digest_of, manifest_digest, versions, wrong_files
+from wor_eval.plan_parts import plan_digest
+from wor_eval.report.manifest import MANIFEST, OWN_DIGEST, manifest_digest, versions, wrong_files
 from wor_eval.study import StudyPlan
 
 Part = Literal["files", "manifest", "plan", "seed", "version", "data"]
@@ -110,12 +111,12 @@ def _manifest(manifest: Mapping[str, Any]) -> Checked:
 def _plan(manifest: Mapping[str, Any], plan: StudyPlan | None) -> Checked:
     stored = manifest["plan"]
     differs = []
-    if digest_of(stored) != manifest["plan_digest"]:
+    if plan_digest(stored) != manifest["plan_digest"]:
         differs.append("the plan in the manifest does not have the digest beside it")
     as_given = manifest.get("plan_as_given", manifest["plan_digest"])
     if plan is not None and plan.digest != as_given:
         other = plan.model_dump(mode="json")
-        parts = sorted(name for name in {*stored, *other} if stored.get(name) != other.get(name))
+        parts = sorted(name for name in {*stored, *other} - {"engine"} if stored.get(name) != other.get(name))
         differs.append(f"the results come from another plan: {', '.join(parts) or 'other outcomes'} differ")
     return Checked(part="plan", says=f"plan {manifest['plan_digest'][:16]}", differs=tuple(differs))
 
