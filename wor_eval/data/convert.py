@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 from wor_eval.data import stored_text
 from wor_eval.data.dictionary import Column, TableSchema
 from wor_eval.data.receive import Received
-from wor_eval.data.writing import LAYOUTS, REMEDIES, Counts, Layout, Reading, as_text, day_number, refused
+from wor_eval.data.writing import (
+    LAYOUTS,
+    REMEDIES,
+    Counts,
+    Layout,
+    Reading,
+    as_text,
+    day_number,
+    known,
+    refused,
+)
 
 if TYPE_CHECKING:
     import ibis
@@ -36,13 +46,29 @@ def measures(cells: Mapping[str, ibis.Value], schema: TableSchema) -> Iterator[t
     """
     for name, cell in cells.items():
         text, kind = as_text(cell), schema.columns[name].type
+        if LAYOUTS[kind][0].takes(cell):
+            yield from _measures_as_stored(name, cell)
+            continue
         yield f"filled {name}", text.count()
         yield f"plain {name}", text.count(where=LAYOUTS[kind][0].fits(text))
         if kind == "string":
+            yield f"exact {name}", text.count(where=text == cell.cast("string"))
+            yield f"given {name}", cell.count()
             yield from stored_text.measures(name, cell)
         if kind == "number":
             yield f"parted {name}", text.count(where=text.re_search("[.,]"))
             yield f"grouped {name}", text.count(where=text.re_search(r"^[+-]?[1-9]\d{0,2}[.,]\d{3}$"))
+
+
+def _measures_as_stored(name: str, cell: ibis.Value) -> Iterator[tuple[str, ibis.Value]]:
+    """Yield the same counts of a column that is stored as what it must become; infinite is no number."""
+    import ibis
+
+    value = known(cell)
+    yield f"filled {name}", value.count()
+    yield f"plain {name}", value.count(where=~value.isinf()) if cell.type().is_floating() else value.count()
+    yield f"parted {name}", value.count(where=ibis.literal(False))
+    yield f"grouped {name}", value.count(where=ibis.literal(False))
 
 
 def choose_layouts(
@@ -92,7 +118,18 @@ def choose_layouts(
             whole = column.type == "number" and not counts[f"parted {name}"]
             if whole or not cell.type().is_string():
                 readings[name] = replace(readings[name], notes=())
+        readings[name] = replace(readings[name], as_stored=_as_stored(cell, name, readings[name], counts))
     return readings
+
+
+def _as_stored(cell: ibis.Value, name: str, reading: Reading, counts: Counts) -> bool:
+    """Tell whether every cell is stored as what it must become."""
+    if reading.void or reading.unreadable:
+        return False
+    if reading.layout.dtype != "string":
+        return reading.layout.takes(cell)
+    exact = counts[f"exact {name}"] == counts[f"given {name}"]
+    return exact and not reading.layout.rewrite and bool(cell.type().is_string())
 
 
 def _ways(column: Column, received: Received) -> tuple[Layout, ...]:
@@ -140,6 +177,8 @@ def cast_cell(cell: ibis.Value, reading: Reading) -> ibis.Value:
     """Return the cell cast the way its column is read; null where it is not written that way."""
     import ibis
 
+    if reading.as_stored:
+        return known(cell).cast(reading.layout.dtype)
     text = as_text(cell)
     value = reading.layout.value(text)
     if reading.void:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import ibis
     import pandas as pd
 
+IN_PLACE_FROM = 2_000_000
+"""Rows from which a Parquet file that is already of the right types is read where it stands, and not copied."""
+
 
 @dataclass(kw_only=True, slots=True)
 class Loaded:
@@ -192,8 +195,13 @@ def _admit(loaded: Loaded, backend: Any, received: Received, schema: TableSchema
     loaded.findings += privacy.screen(received, schema, cells=suspects, counts=counts)
     loaded.unreadable |= {(schema.name, name): r.unreadable for name, r in readings.items() if r.unreadable}
     typed = {name: convert.cast_cell(cell, readings[name]) for name, cell in known.items()}
-    with refusing_damage(received.count_rejects):
-        loaded.tables[schema.name] = backend.create_table(schema.name, received.rows.select(**typed))
+    rows = received.rows.select(**typed)
+    large = max(counts[f"filled {name}"] for name in known) >= IN_PLACE_FROM
+    if large and received.lasting and all(reading.as_stored for reading in readings.values()):
+        loaded.tables[schema.name] = rows
+    else:
+        with refusing_damage(received.count_rejects):
+            loaded.tables[schema.name] = backend.create_table(schema.name, rows)
     notes = [*received.notes, *(note for reading in readings.values() for note in reading.notes)]
     if extra := [name for name in cells if name not in schema.columns]:
         notes.append(f"columns that are not in the dictionary, ignored: {', '.join(extra)}")

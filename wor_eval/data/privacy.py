@@ -58,10 +58,18 @@ def measures(cells: Mapping[str, ibis.Value]) -> Iterator[tuple[str, ibis.Value]
     for name, cell in cells.items():
         text = as_text(cell)
         yield f"screened {name}", text.count()
-        yield f"nine {name}", text.count(where=text.re_search(_NINE_DIGITS))
+        yield f"nine {name}", text.count(where=_nine_digits(cell))
         if cell.type().is_string():
             yield f"spaced {name}", text.count(where=text.contains(" "))
             yield f"length {name}", text.length().sum()
+
+
+def _nine_digits(cell: ibis.Value) -> ibis.Value:
+    """Return true where a cell is a number of eight or nine digits."""
+    if cell.type().is_signed_integer():
+        return cell.between(10**7, 10**9 - 1)
+    text = as_text(cell)
+    return text.length().between(8, 11) & text.re_search(_NINE_DIGITS)
 
 
 def screen(

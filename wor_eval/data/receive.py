@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     import ibis
     import pandas as pd
     import pyarrow as pa
+
+MEMORY = "1500MB"
+"""Memory of the engine, so that a run stays under 2 GB; more is quicker on data that do not fit in it."""
 
 _DAMAGED = "deliver the file again, and check that it opens where it was made"
 _MARKS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
@@ -53,6 +57,8 @@ class Received:
         Per column its codes with their value labels.
     before : tuple of Received
         The tables as they were before a mapping.
+    lasting : bool
+        The rows can be read again at any time, as quickly.
     """
 
     rows: ibis.Table
@@ -64,6 +70,7 @@ class Received:
     day_zero: date | None = None
     labels: Labels = field(default_factory=dict)
     before: tuple[Received, ...] = ()
+    lasting: bool = False
 
     def cell(self, name: str) -> ibis.Value:
         """Return a column by its name in the header."""
@@ -78,12 +85,19 @@ class Received:
 
 
 def connect() -> Any:
-    """Open a DuckDB database in memory; what does not fit goes to a temporary folder, removed with it."""
+    """Open a DuckDB database in memory; what does not fit goes to a temporary folder, removed with it.
+
+    What fits is :data:`MEMORY`, or what the environment says in ``WOR_EVAL_MEMORY``.
+    """
     import duckdb
     import ibis
 
     scratch = tempfile.TemporaryDirectory(prefix="wor_eval_", ignore_cleanup_errors=True)
-    backend = ibis.duckdb.connect(temp_directory=scratch.name, autoinstall_known_extensions=False)
+    backend = ibis.duckdb.connect(
+        temp_directory=scratch.name,
+        autoinstall_known_extensions=False,
+        memory_limit=os.environ.get("WOR_EVAL_MEMORY", MEMORY),
+    )
     with suppress(duckdb.InvalidInputException):  # in a notebook without widgets there is no bar to hide
         backend.settings["enable_progress_bar"] = False
     weakref.finalize(backend, scratch.cleanup)
@@ -211,14 +225,14 @@ def _receive_parquet(backend: Any, name: str, paths: tuple[Path, ...]) -> Receiv
     with refusing_damage():
         rows = backend.read_parquet(
             [glob.escape(str(p)) for p in paths],
-            table_name=f"received_{name}",
+            table_name=f"files_{name}",
             hive_partitioning=hive,
             hive_types_autocast=False,
             union_by_name=hive,
         )
     origin = paths[0].name if len(paths) == 1 and not hive else f"{name}/ ({len(paths)} parts)"
     notes = ("Parquet, partitioned",) if hive else ("Parquet",)
-    return Received(rows=rows, header=tuple(rows.columns), origin=origin, notes=notes)
+    return Received(rows=rows, header=tuple(rows.columns), origin=origin, notes=notes, lasting=True)
 
 
 def _receive_csv(backend: Any, schema: TableSchema, path: Path, *, name: str, scratch: Path) -> Received:

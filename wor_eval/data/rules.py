@@ -220,13 +220,21 @@ def date_too_late(scope: Scope) -> Iterator[Check]:
 
 def date_before_birth(scope: Scope) -> Iterator[Check]:
     """Refuse dates before the year in which the person was born."""
+    import ibis
+
     if not scope.has("persons", "person_id", "birth_year"):
         return
     persons = scope.tables["persons"]
+    latest = persons.birth_year.max().to_pyarrow().as_py()
+    if latest is None:
+        return
     born = persons.group_by("person_id").aggregate(born_in=persons.birth_year.min())
     for name, table, column in scope.columns():
         if column.type == "date" and scope.has(name, "person_id"):
-            joined = table.inner_join(born, "person_id")
+            early = table.filter(
+                table[column.name] < ibis.date(f"{min(max(latest, 1), 9999):04d}-01-01")
+            )  # often none: no join
+            joined = early.inner_join(born, "person_id")
             yield Check(
                 table=name,
                 column=column.name,

@@ -53,6 +53,14 @@ class Layout:
             return _days_after(self.day_zero, text.try_cast("int64"))
         return text if self.dtype == "string" else text.try_cast(self.dtype)
 
+    def takes(self, cell: ibis.Value) -> bool:
+        """Tell whether a column is stored as what it must become: it need not be looked at as text."""
+        dtype = cell.type()
+        if self.dtype == "float64":
+            return bool(dtype.is_floating() or dtype.is_signed_integer())
+        kinds = {"int64": dtype.is_signed_integer, "date": dtype.is_date, "boolean": dtype.is_boolean}
+        return self.dtype in kinds and bool(kinds[self.dtype]())
+
     def fits(self, text: ibis.Value) -> ibis.Value:
         """Return true where a cell is written this way."""
         if self.dtype == "string":
@@ -140,6 +148,8 @@ class Reading:
         What is wrong with it.
     notes : tuple of str
         What was detected.
+    as_stored : bool
+        Every cell is stored as what it must become.
     """
 
     layout: Layout
@@ -147,6 +157,7 @@ class Reading:
     void: bool = False
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    as_stored: bool = False
 
 
 def refused(
@@ -164,11 +175,16 @@ def as_text(cell: ibis.Value) -> ibis.Value:
     """
     dtype = cell.type()
     if dtype.is_floating():
-        cell = cell.nullif(float("nan"))
+        cell = known(cell)
         return is_whole(cell).ifelse(cell.try_cast("int64").cast("string"), cell.cast("string"))
     if not dtype.is_string():
         return cell.cast("string")
     return _trim()(cell).nullif("")
+
+
+def known(cell: ibis.Value) -> ibis.Value:
+    """Return a cell as it is stored, null where it is not a number."""
+    return cell.nullif(float("nan")) if cell.type().is_floating() else cell
 
 
 def is_whole(cell: ibis.Value) -> ibis.Value:
