@@ -15,7 +15,19 @@ from wor_eval.cli import main
 from wor_eval.data.simulate import simulate_study
 from wor_eval.errors import DataError
 
-COMMANDS = ("simulate", "check", "new", "run", "power", "report", "verify", "codebook", "demo", "docs")
+COMMANDS = (
+    "simulate",
+    "check",
+    "sort",
+    "new",
+    "run",
+    "power",
+    "report",
+    "verify",
+    "codebook",
+    "demo",
+    "docs",
+)
 PERSONS = "2000"
 
 

@@ -57,7 +57,11 @@ class Rule(_Plan):
 
 
 class CohortPlan(_Plan):
-    """Who is in: the index date, the study period, the age bands, the rules."""
+    """Who is in: the index date, the study period, the age bands, the rules.
+
+    Everybody is offered ``entries`` entry dates as a comparison person, or a random ``offered_share`` of everybody:
+    a national register holds more persons than a study can use.
+    """
 
     index: Literal["referrals.referred_on"] = "referrals.referred_on"
     referred_from: date | None = None
@@ -66,6 +70,7 @@ class CohortPlan(_Plan):
     observed_until: date | None = None
     bands: tuple[int, ...] = (18, 65)
     entries: Annotated[int, Field(ge=0)] = 0
+    offered_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     include: tuple[Rule, ...] = ()
 
     @field_validator("bands")

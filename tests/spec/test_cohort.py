@@ -168,3 +168,18 @@ def test_a_rule_on_an_unknown_column_says_which_there_are(data: StudyData) -> No
 def test_no_referral_in_the_period_is_an_error(data: StudyData) -> None:
     with pytest.raises(DesignError, match="none of the 6 referrals"):
         build_cohort(data, plan(referred_from="2030-01-01"))
+
+
+def test_a_share_of_everybody_is_offered_entry_dates_and_every_referred_stays() -> None:
+    from tests.saved_study import small_data
+    from wor_eval.assets import asset
+    from wor_eval.study import read_study
+
+    plan = read_study(asset("analyses", "before_after.toml"))
+    whole = build_cohort(small_data(), plan)
+    fewer = plan.cohort.model_copy(update={"offered_share": 0.25})
+    part = build_cohort(small_data(), plan.model_copy(update={"cohort": fewer}))
+    arms = [cohort.persons["arm"].value_counts() for cohort in (whole, part)]
+    assert arms[0]["referred"] == arms[1]["referred"] > 0
+    # A binomial share of about 2,000 persons has a standard deviation of 0.01: 0.05 is five of them.
+    assert abs(arms[1]["comparison"] / arms[0]["comparison"] - 0.25) < 0.05

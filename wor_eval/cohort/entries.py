@@ -37,6 +37,38 @@ def referred_entries(referrals: pd.DataFrame) -> pd.DataFrame:
     return first.rename(columns={"referred_on": "index_on"})[["person_id", "index_on"]].reset_index(drop=True)
 
 
+def sampled_persons(person_ids: NDArray[np.object_], *, share: float, seed: int) -> NDArray[np.object_]:
+    """Draw a random share of persons, each with the same chance, whatever is known of them.
+
+    The referred are not drawn: all of them stay. Because the draw looks at nothing, every comparison person that is
+    left stands for the same number of persons, so that rates, matched contrasts and their weights keep their
+    meaning; only the choice of matches and the precision get less.
+
+    Parameters
+    ----------
+    person_ids : (n,) array of str
+        Everybody who may serve as a comparison.
+    share : float
+        Chance of each person, above 0 and up to 1.
+    seed : int
+        Seed of the draw, which depends on the set of ids and not on their order.
+
+    Returns
+    -------
+    array of str
+        The persons drawn, sorted; all of them for a share of 1.
+
+    Examples
+    --------
+    >>> everybody = np.array([f"p{number}" for number in range(1000)], dtype=object)
+    >>> len(sampled_persons(everybody, share=0.1, seed=1))
+    113
+    """
+    ids = np.sort(np.asarray(person_ids, dtype=object))
+    drawn = np.random.default_rng([seed, 1]).random(len(ids)) < share
+    return ids[drawn]
+
+
 def offered_entries(
     person_ids: NDArray[np.object_], referred_on: NDArray[np.datetime64], *, entries: int, seed: int
 ) -> pd.DataFrame:

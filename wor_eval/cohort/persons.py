@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from wor_eval.cohort.attrition import Attrition
-from wor_eval.cohort.entries import offered_entries, referred_entries
+from wor_eval.cohort.entries import offered_entries, referred_entries, sampled_persons
 from wor_eval.errors import DesignError
 from wor_eval.study import Study, Text
 
@@ -68,6 +68,7 @@ def enter(data: StudyData, study: Study, attrition: Attrition, *, shift_days: in
     arms = [referred]
     if study.cohort.entries:
         everybody = data.tables["persons"].select("person_id").to_pandas()["person_id"].to_numpy()
+        everybody = sampled_persons(everybody, share=study.cohort.offered_share, seed=study.seed)
         dates = referred["index_on"].to_numpy()
         offered = offered_entries(everybody, dates, entries=study.cohort.entries, seed=study.seed)
         arms.append(offered.assign(arm="comparison"))
