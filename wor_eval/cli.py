@@ -6,13 +6,10 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import wor_eval
 from wor_eval.errors import WorEvalError
-
-if TYPE_CHECKING:
-    from wor_eval.stages import Store
 
 _FORMATS: Final = ("html", "pdf", "docx")
 _SCENARIOS: Final = ("effect", "null-peak", "null-level", "mixed")
@@ -304,12 +301,13 @@ def _plan(path: Path) -> Path:
 
 def _run(chosen: argparse.Namespace) -> int:
     from wor_eval.run import run_study
+    from wor_eval.stages import stage_store
 
     path = _plan(chosen.plan)
     plan = wor_eval.read_study(path)
     if chosen.engine:
         plan = plan.model_copy(update={"engine": chosen.engine})
-    stages = _stages(chosen, plan.name)
+    stages = None if chosen.no_stages else stage_store(chosen.stages, study=plan.name, results=chosen.out)
     data = _data(chosen.data or (str(path) if _names_data(path) else None), plan)
     results = run_study(data, plan, progress=lambda step: _say(f"{plan.name}: {step}"), stages=stages)
     place = wor_eval.save_results(results, chosen.out, replace=chosen.replace)
@@ -317,16 +315,6 @@ def _run(chosen: argparse.Namespace) -> int:
         stages.clear()
     _say(f"{plan.name}: results stand in {place}")
     return 0
-
-
-def _stages(chosen: argparse.Namespace, study: str) -> Store | None:
-    """Give the store of the finished stages of a study, if they are to be kept."""
-    from wor_eval.stages import stage_store
-
-    if chosen.no_stages:
-        return None
-    folder = chosen.stages or chosen.out.resolve().parent / ".wor_eval_stages"
-    return stage_store(folder / study, results=chosen.out)
 
 
 def _names_data(path: Path) -> bool:

@@ -189,17 +189,18 @@ ALONE: Final = Steps()
 """Steps that are told to nobody, and kept nowhere."""
 
 
-def stage_store(folder: Path, *, results: Path) -> Store:
-    """Give the store in a folder.
+def stage_store(folder: Path | None, *, study: str, results: Path) -> Store:
+    """Give the store of a study in a folder; by default in ``.wor_eval_stages``, beside the results.
 
     Raises
     ------
     WorEvalError
         The folder lies within the results, which are made to leave the building.
     """
+    folder = folder or results.resolve().parent / ".wor_eval_stages"
     if folder.resolve() == results.resolve() or results.resolve() in folder.resolve().parents:
         raise WorEvalError(f"stages hold data of persons and cannot stand in {results}: name another folder")
-    return Store(folder=folder)
+    return Store(folder=folder / study)
 
 
 @cache

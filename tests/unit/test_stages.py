@@ -156,7 +156,7 @@ def test_a_full_disk_does_not_stop_a_run(tmp_path: Path) -> None:
 
 def test_stages_never_stand_among_the_results(tmp_path: Path) -> None:
     with pytest.raises(WorEvalError, match="hold data of persons"):
-        stage_store(tmp_path / "results" / "stages", results=tmp_path / "results")
+        stage_store(tmp_path / "results" / "stages", study="x", results=tmp_path / "results")
 
 
 def test_texts_of_a_plan_do_not_make_a_run_begin_anew() -> None:
