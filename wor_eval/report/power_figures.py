@@ -38,7 +38,9 @@ def curve(results: Results) -> Picture:
         axes.set_title(term(band, lang), loc="left", fontweight="bold")
     panels[-1].set_xlabel("Werkelijke daling in contacten" if lang == "nl" else "True fall in contacts")
     panels[0].legend(
-        loc="upper left", title="Verwijzingen per praktijk" if lang == "nl" else "Referrals per practice"
+        loc="upper left",
+        title="Verwijzingen per praktijk" if lang == "nl" else "Referrals per practice",
+        frameon=False,
     )
     return finish(figure, alt=_alt(frame, lang))
 

@@ -46,7 +46,7 @@ def curve(results: Results) -> ReportTable:
     for band in bands:
         columns += [
             _cell(term(band, lang), band),
-            _cell(f"{term(band, lang)}, {formula}", f"{band} closed"),
+            _cell(formula, f"{band} closed"),
         ]
     return report_table(pd.DataFrame(wide), columns)
 
