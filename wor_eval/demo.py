@@ -12,7 +12,7 @@ from wor_eval.errors import EstimationError
 from wor_eval.report.results import save_results
 from wor_eval.report.site import render_site
 from wor_eval.run import run_study
-from wor_eval.study import read_study
+from wor_eval.study import Study, StudyPlan, power_study, read_study
 from wor_eval.whole import whole_folder
 
 STUDIES = (
@@ -22,7 +22,27 @@ STUDIES = (
     "reach",
     "frequent_attenders",
     "published_evidence",
+    "matched_cohort_power",
 )
+_POWER = "_power"
+_SIMULATIONS = 60
+"""Simulated studies of each size in the demonstration; a plan of one's own asks for many more."""
+
+
+def demo_plan(name: str) -> StudyPlan:
+    """Give a shipped plan, or by ``<plan>_power`` its planning, small: few simulated studies and the sizes up to its own.
+
+    Examples
+    --------
+    >>> demo_plan("matched_cohort_power").kind
+    'power'
+    """
+    plan = read_study(asset("analyses", f"{name.removesuffix(_POWER)}.toml"))
+    if not name.endswith(_POWER) or not isinstance(plan, Study) or plan.power is None:
+        return plan
+    sizes = tuple(size for size in plan.power.sizes if size <= plan.power.planned_size)
+    power = plan.power.model_copy(update={"simulations": _SIMULATIONS, "sizes": sizes})
+    return power_study(plan.model_copy(update={"power": power}))
 
 
 def run_demo(
@@ -68,9 +88,8 @@ def run_demo(
         carried_out = []
         for name in STUDIES:
             progress(f"[3/4] running study {name}")
-            plan = read_study(asset("analyses", f"{name}.toml"))
             try:
-                results = run_study(data, plan, progress=lambda step: progress(f"      {step}"))
+                results = run_study(data, demo_plan(name), progress=lambda step: progress(f"      {step}"))
             except EstimationError as error:  # a demonstration of few persons
                 progress(f"      left out: {error}")
                 continue
