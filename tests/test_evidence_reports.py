@@ -30,8 +30,8 @@ def pages(evidence, tmp_path_factory):
     out = tmp_path_factory.mktemp("pages")
     found = {}
     for study, results in (("published_evidence", evidence), ("small_power", planned_folder())):
-        for lang, page in render_study(study, results=results, out=out).items():
-            found[study, lang] = Page(page.read_text(encoding="utf-8"))
+        for page in render_study(study, results=results, out=out):
+            found[study, page.name.split(".")[1]] = Page(page.read_text(encoding="utf-8"))
     return found
 
 
