@@ -92,7 +92,7 @@ def test_the_report_says_that_it_is_fooled(lang, peak, fooled):
     tables = {name: frame.assign(suppressed=False) for name, frame in tables.items()}
     results = Results(plan=small_plan(), tables=tables, manifest={}, lang=lang)
     said = outcome_words.interrupted(results).text
-    word = {"nl": "Dit is geen effect", "en": "This is no effect"}[lang]
+    word = {"nl": "Dit is niet het effect", "en": "This is not the effect"}[lang]
     assert (word in said) is fooled
     assert len(outcome_tables.interrupted(results).rows) == 8
     assert str(12) in outcome_figures.interrupted(results).alt
