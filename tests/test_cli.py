@@ -189,7 +189,7 @@ def test_results_are_verified(folder, results, capsys, tmp_path):
     out, _ = says(capsys, "verify", edited, "--data", data, "--plan", "matched_cohort", code=1)
     assert "DIFFERS  files     rates.csv: changed by hand\n" in out
     assert "DIFFERS  plan      the results come from another plan: " in out
-    assert out.endswith("not as it was: files, plan\n")
+    assert out.endswith("not as it was: files, plan, seed\n")
     _, err = says(capsys, "verify", tmp_path, code=1)
     assert "holds no results: name a folder results/<study>" in err
 
