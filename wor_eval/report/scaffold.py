@@ -45,7 +45,7 @@ _COMMENTS: Final[Mapping[str, str]] = {
     "[[effects]]": "A contrast for one or more outcomes. Exactly one is the headline: choose it now, not afterwards.",
     "[gates]": "When the answer may not be quoted: what fails here is struck in every report.",
     "[[assumptions]]": "What is taken as true and cannot be tested; printed in every report.",
-    "[reach]": "Who could have been referred, over which period, and when a quarter or a practice stands out.",
+    "[[pools]]": "Which published results may be put together, and how.",
     "[disclosure]": "What may leave the building.",
     "[economics]": "Costs beside effects: perspective, horizon, thresholds and who pays.",
 }
