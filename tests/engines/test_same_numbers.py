@@ -32,8 +32,9 @@ def study() -> Study:
     """Contacts and costs, months and quarters: every kind of window; scores are not summed by an engine."""
     plan = read_study(asset("analyses", "before_after.toml"))
     assert isinstance(plan, Study)
-    kept = tuple(outcome for outcome in plan.outcomes if outcome.measure != "mean_score")
-    return plan.model_copy(update={"outcomes": kept})
+    kept = tuple(outcome for outcome in plan.outcomes if outcome.name in ("gp_contacts", "care_costs"))
+    effects = tuple(effect for effect in plan.effects if effect.headline)
+    return plan.model_copy(update={"outcomes": kept, "effects": effects})
 
 
 @pytest.fixture(scope="module")
