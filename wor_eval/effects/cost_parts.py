@@ -9,7 +9,7 @@ import numpy as np
 
 from wor_eval.cohort.as_planned import used_prices
 from wor_eval.cohort.outcomes import measure_outcomes
-from wor_eval.cohort.wide import wide_outcome
+from wor_eval.cohort.wide import Floats, wide_outcome
 from wor_eval.effects.arms import Arms, contrast_cells, contrast_of, signs_of
 from wor_eval.effects.costs import cost_contrast
 from wor_eval.errors import DesignError, EstimationError
@@ -46,7 +46,7 @@ def cost_parts(data: StudyData, arms: Arms, study: Study, *, outcome: str) -> di
         ``cost_parts``: ``outcome, payer, category, arm, age_band, window, n_persons, n_users, mean, largest_share``;
         category ``all`` is the payer as a whole, ``n_users`` had any such cost. ``cost_part_effects``: ``outcome,
         contrast, payer, category, age_band, estimate, std_error, conf_low, conf_high, n_referred, n_comparison,
-        n_users``: difference in EUR per person-year with the bootstrap-t interval.
+        n_users, largest_share``: difference in EUR per person-year with the bootstrap-t interval.
     """
     import pandas as pd
 
@@ -66,7 +66,7 @@ def cost_parts(data: StudyData, arms: Arms, study: Study, *, outcome: str) -> di
         effects += [{**named, "contrast": contrast, **row} for row in _effects(here, study, outcome)]
     columns = ["outcome", "payer", "category", "arm", "age_band", "window", "n_persons", "n_users", "mean"]
     of_effects = ["outcome", "contrast", "payer", "category", "age_band", "estimate", "std_error", "conf_low"]
-    of_effects += ["conf_high", "n_referred", "n_comparison", "n_users"]
+    of_effects += ["conf_high", "n_referred", "n_comparison", "n_users", "largest_share"]
     return {
         "cost_parts": pd.DataFrame(rows, columns=[*columns, "largest_share"]),
         "cost_part_effects": pd.DataFrame(effects, columns=of_effects),
@@ -101,9 +101,17 @@ def _effects(arms: Arms, study: Study, outcome: str) -> list[dict[str, Any]]:
                 "conf_high": float(interval.conf_high),
                 **part.where(seen).sizes,
                 "n_users": int((cells.value[seen] > 0).any(axis=1).sum()),
+                "largest_share": _largest_share(part.weight[seen, None] * cells.value[seen]),
             }
         )
     return rows
+
+
+def _largest_share(amounts: Floats) -> float:
+    """Give the largest share that one unit has in the total of a cell, of amounts (n, cells)."""
+    total = amounts.sum(axis=0)
+    share = np.divide(amounts.max(axis=0), total, out=np.zeros_like(total), where=total > 0)
+    return float(share.max())
 
 
 def _variants(data: StudyData, outcome: Outcome) -> list[tuple[str, str, Outcome]]:

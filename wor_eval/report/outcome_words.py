@@ -305,7 +305,8 @@ def _driven_by_peak(found: dict[tuple[str, str], pd.Series[Any]], lang: Lang) ->
     steep = trend is not None and trend["conf_low"] > _STEEP
     if lang == "nl":
         return (
-            "**Dit is niet het effect van de verwijzing.** De contacten liepen naar de verwijzing toe op, en de tijdreeks trekt die stijging "
+            "**Dit is niet het effect van de verwijzing.** "
+            "De contacten liepen naar de verwijzing toe op, en de tijdreeks trekt die stijging "
             "door alsof zij was blijven duren. Een piek zakt vanzelf: de onderbroken tijdreeks is hier misleid door "
             "regressie naar het gemiddelde, sterker nog dan de vergelijking van voor met na."
             if steep or moved
@@ -313,7 +314,8 @@ def _driven_by_peak(found: dict[tuple[str, str], pd.Series[Any]], lang: Lang) ->
             "zit er wel in: lees het naast de verandering die zonder effect te verwachten is."
         )
     return (
-        "**This is not the effect of the referral.** Contacts rose towards the referral, and the time series draws that rise on as if it "
+        "**This is not the effect of the referral.** "
+        "Contacts rose towards the referral, and the time series draws that rise on as if it "
         "would have lasted. A peak subsides by itself: the interrupted time series is fooled here by regression to the "
         "mean, more even than the comparison of before with after."
         if steep or moved
