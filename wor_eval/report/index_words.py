@@ -115,7 +115,13 @@ def _line(row: pd.Series[Any], results: Results) -> str:
     limits = (float(row["conf_low"]), float(row["conf_high"]))
     unit = None if row["scale"] == "ratio" else _UNITS.get((row["unit"], lang), "")
     said = f"{band[0].upper()}{band[1:]}: {likely(row['estimate'], limits, lang=lang, unit=unit)}."
-    return gate_words.struck(results, said, age_band)
+    return f"{_STRUCK[lang]} ~~{said}~~" if gate_words.failed(results, age_band) else said
+
+
+_STRUCK: Final = {
+    "nl": "**Niet aan te halen, een poort is niet gehaald:**",
+    "en": "**Not to be quoted, a gate failed:**",
+}
 
 
 def gate_lines(results: Results) -> tuple[str, ...]:
