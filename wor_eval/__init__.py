@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from wor_eval.report import reach_words as reach_words
     from wor_eval.report import tables as tables
     from wor_eval.report import words as words
+    from wor_eval.report.behind import figure_data as figure_data
     from wor_eval.report.render import render_report as render_report
     from wor_eval.report.results import Results as Results
     from wor_eval.report.results import load_results as load_results
@@ -95,6 +96,7 @@ _MODULES = {
     "wor_eval.effects.estimate": ("Estimate", "EffectTable"),
     "wor_eval.report.results": ("Results", "save_results", "load_results"),
     "wor_eval.report.verify": ("verify_results",),
+    "wor_eval.report.behind": ("figure_data",),
     "wor_eval.report.render": ("render_report",),
     "wor_eval.report": (
         "tables",

@@ -94,5 +94,5 @@ def random_workday(rng: np.random.Generator, month: Ints) -> Days:
 def as_dates(days: Days, *, present: Bools | None = None) -> Dates:
     """Give days from 1970-01-01 as dates, not-a-time where not ``present`` (default: where negative)."""
     dates = days.astype("datetime64[D]").astype("datetime64[us]")
-    dates[days < 0 if present is None else ~present] = np.datetime64("NaT")
+    dates[days < 0 if present is None else ~present] = np.datetime64("NaT", "us")
     return dates

@@ -93,7 +93,11 @@ def _observation(data: StudyData, arms: Arms) -> UnitTimes:
     holds = (joined["first_on"] <= joined["index_on"]) & (joined["last_on"] >= joined["index_on"])
     left = joined[holds].groupby("row")["last_on"].max().reindex(persons["row"]).to_numpy()
     index, last = persons["index_on"].to_numpy(), persons["last_on"].to_numpy()
-    died = persons["died_on"].to_numpy() if "died_on" in persons else np.full(len(arms), np.datetime64("NaT"))
+    died = (
+        persons["died_on"].to_numpy()
+        if "died_on" in persons
+        else np.full(len(arms), np.datetime64("NaT", "us"))
+    )
     end = np.where(np.isnat(left) | (left > last), last, left).astype("datetime64[ns]")
     cause = np.where(end == died, _DIED, np.where(end < last, _EVENT, _ENDED))
     days = (end - index) / np.timedelta64(1, "D")
