@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _COST_METHOD: Final = "bootstrap_t"
+_SCORE_METHOD: Final = "complete_case"
+"""The plan's own contrast among those who answered, as the report says it: ANCOVA on a matched cohort is biased where
+persons are referred because their score is low (docs/outcome_recovery.md)."""
 _UNITS: Final = {
     ("eur_per_person_year", "nl"): "euro",
     ("eur_per_person_year", "en"): "euros",
@@ -86,16 +89,14 @@ def _outcome(results: Results, name: str) -> OutcomeLines | None:
 
 def _rows(results: Results, name: str) -> pd.DataFrame | None:
     """Give one row per age band: the estimate that the report has at its head."""
-    outcome, alone = results.study.outcome(name), results.study.design is None
+    outcome = results.study.outcome(name)
     if outcome.measure == "cost_per_year" and "cost_effects" in results.tables:
         frame = results.table("cost_effects")
         frame = frame[(frame["outcome"] == name) & (frame["method"] == _COST_METHOD)]
         return frame.assign(unit=outcome.unit)
     if outcome.unit == "points" and "score_effects" in results.tables:
         frame = results.table("score_effects")
-        frame = frame[
-            (frame["outcome"] == name) & (frame["method"] == ("complete_case" if alone else "ancova"))
-        ]
+        frame = frame[(frame["outcome"] == name) & (frame["method"] == _SCORE_METHOD)]
         return frame.assign(scale="difference", unit="points")
     if "effects" not in results.tables:
         return None
