@@ -66,9 +66,17 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 
 def _take_place(temporary: Path, target: Path) -> None:
-    if not target.exists():
-        temporary.rename(target)
-        return
+    """Let the temporary folder take the name of the target; where another run does so at this moment, say it."""
+    try:
+        _replace(temporary, target) if target.exists() else temporary.rename(target)
+    except OSError as error:
+        raise WorEvalError(
+            f"{target} could not take its place ({error.strerror}): another run replaced it at the same moment, or "
+            "it is in use; run again"
+        ) from None
+
+
+def _replace(temporary: Path, target: Path) -> None:
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.previous.", dir=target.parent))
     previous = aside / target.name
     try:
@@ -79,7 +87,7 @@ def _take_place(temporary: Path, target: Path) -> None:
             previous.rename(target)
         raise
     finally:
-        if target.exists():
+        if target.exists() or not previous.exists():
             shutil.rmtree(aside, ignore_errors=True)
 
 

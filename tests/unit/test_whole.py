@@ -90,10 +90,24 @@ def test_a_move_that_fails_leaves_the_old_result(old, monkeypatch, failing):
         return move(self, target)
 
     monkeypatch.setattr(Path, "rename", fails_once)
-    with pytest.raises(PermissionError):
+    with pytest.raises(WorEvalError, match="Permission denied"):
         make(old, replace=True)
     assert contents(old) == {"result": "old"}
     assert list(old.parent.iterdir()) == [old]
+
+
+def test_another_run_that_moves_the_result_away_at_the_same_moment_is_said(old, monkeypatch):
+    move = Path.rename
+
+    def beaten(self, target):
+        if self == old:
+            move(old, old.parent / "theirs")
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "rename", beaten)
+    with pytest.raises(WorEvalError, match="another run"):
+        make(old, replace=True)
+    assert [path.name for path in old.parent.iterdir()] == ["theirs"]
 
 
 CRASH = """
