@@ -42,6 +42,10 @@ class DesignError(WorEvalError):
     """A cohort or a design that cannot be built from these data."""
 
 
+class NobodyMatchedError(DesignError):
+    """No referred person found a comparison person: the design is sound, but in these persons there is no pair."""
+
+
 class EstimationError(WorEvalError):
     """An effect that cannot be estimated from this design."""
 

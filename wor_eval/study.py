@@ -151,6 +151,10 @@ class Design(_Plan):
     ``history`` says which counts before the index date count as covariates: none; the placebo year; the year
     before as one total; its quarters; or the permanent level from all earlier history together with the
     deviations from it in the last two quarters.
+
+    ``caliper`` counts standard deviations of the logit of the propensity score, over everyone or within arms
+    (``caliper_sd``), and holds for the pair methods nearest, mahalanobis and optimal alike; it is never a width of the
+    Mahalanobis distance. Full and exact matching and the weights (ipw, overlap, entropy) use no caliper.
     """
 
     method: Literal["nearest", "mahalanobis", "optimal", "full", "exact", "ipw", "overlap", "entropy"] = (

@@ -25,6 +25,7 @@ METHODS = {
     "nearest on level": Design(exact=EXACT, history="level", ratio=1),
     "nearest, exact on the last quarter": Design(exact=(*EXACT, RECENT_QUARTER), ratio=4),
     "mahalanobis": Design(exact=EXACT, method="mahalanobis", order="data", caliper=None, ratio=1),
+    "mahalanobis, caliper": Design(exact=EXACT, method="mahalanobis", ratio=2),
     "optimal": Design(exact=EXACT, method="optimal", ratio=1),
     "full": Design(exact=EXACT, method="full", caliper=None),
     "exact": Design(exact=(*EXACT, RECENT_QUARTER), method="exact", caliper=None),
@@ -65,7 +66,7 @@ def keeps_its_promises(matched: MatchedCohort) -> None:
             .all()
         )
         assert (month.groupby(sets["set_id"]).nunique() == 1).all(), "sets meet within the calendar month"
-    if design.caliper is not None and design.method in ("nearest", "optimal"):
+    if design.caliper is not None and design.method in ("nearest", "mahalanobis", "optimal"):
         caliper_kept(matched)
     if not design.replacement:
         comparison = sets[sets["arm"] == "comparison"]
@@ -194,7 +195,7 @@ def test_a_caliper_that_leaves_nobody_says_what_wider_ones_would_keep(cohort: Co
     design = Design(exact=EXACT, caliper=1e-12, covariates=("age", "n_chronic"), ratio=1)
     rng = np.random.default_rng(1)
     unlike = replace(cohort, persons=cohort.persons.assign(n_chronic=rng.normal(size=len(cohort.persons))))
-    with pytest.raises(DesignError, match=r"SD would keep \d+%"):
+    with pytest.raises(DesignError, match=r"SD would keep at most \d+%"):
         match_cohort(unlike, study, design=design, outcome=OUTCOME)
 
 

@@ -6,7 +6,8 @@ import importlib
 import numpy as np
 import pytest
 
-from wor_eval.design.mahalanobis import mahalanobis_coordinates, nearest_mahalanobis
+from wor_eval.design.coordinates import mahalanobis_coordinates
+from wor_eval.design.mahalanobis import nearest_mahalanobis
 from wor_eval.design.nearest import nearest_on_score
 from wor_eval.design.optimal import optimal_full, optimal_pairs
 

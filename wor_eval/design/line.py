@@ -20,7 +20,7 @@ from wor_eval.design.sets import (
     check_score,
     check_strata,
 )
-from wor_eval.errors import DesignError
+from wor_eval.errors import DesignError, NobodyMatchedError
 
 Order = Literal["largest", "smallest", "data", "random"]
 
@@ -284,13 +284,15 @@ def refuse_no_pairs(line: Line, caliper: float) -> None:
 
     Raises
     ------
-    DesignError
+    NobodyMatchedError
         Always.
     """
     gap = nearest_gap(line)
     if not np.isfinite(gap).any():
-        raise DesignError("no stratum holds both a referred and a comparison person: use fewer exact columns")
-    raise DesignError(
+        raise NobodyMatchedError(
+            "no stratum holds both a referred and a comparison person: use fewer exact columns"
+        )
+    raise NobodyMatchedError(
         f"no referred person has a comparison person within the caliper of {caliper:.4g}: widen it, "
         "or match on fewer exact columns",
         problems=[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from wor_eval.design.coordinates import mahalanobis_coordinates
 from wor_eval.design.line import (
     Order,
     lay_out,
@@ -15,7 +16,6 @@ from wor_eval.design.line import (
     stable_order,
     turn_of_referred,
 )
-from wor_eval.design.propensity import check_covariates
 from wor_eval.design.sets import (
     BoolArray,
     FloatArray,
@@ -38,83 +38,6 @@ if TYPE_CHECKING:
 _SLACK = 1e-9
 # Asking the tree for more than one in this many points takes longer than comparing all of them.
 _TREE_PAYS = 128
-_BLOCK = 8192
-
-
-def mahalanobis_coordinates(X: ArrayLike, treated: ArrayLike, *, names: Sequence[str]) -> FloatArray:
-    """Turn covariates into coordinates whose Euclidean distance is the Mahalanobis distance.
-
-    The covariance is pooled within arms (divisor n - 2), as Rubin (1980) and MatchIt do.
-
-    Parameters
-    ----------
-    X : array_like of float, shape (n, p)
-        Covariates. Collinear columns are allowed: all levels of a category give the same distances as all
-        but one (the generalised inverse is used).
-    treated : array_like of bool, shape (n,)
-        True for a referred person.
-    names : sequence of str, length p
-        Name of each column, for messages.
-
-    Returns
-    -------
-    ndarray of float, shape (n, rank of X)
-
-    Raises
-    ------
-    DesignError
-        Bad input, a covariate that is the same for everyone, or none that varies within arms.
-
-    Notes
-    -----
-    Rubin 1980, doi:10.2307/2529981. Covariates are first divided by their standard deviation; the coordinates
-    are those of the pivoted Cholesky factor of the inverse covariance, as in MatchIt 4.7.1, whose ties depend
-    on the first coordinate.
-
-    Examples
-    --------
-    >>> Z = mahalanobis_coordinates([[0.0], [2.0], [1.0], [3.0]], [1, 1, 0, 0], names=["age"])
-    >>> float(abs(Z[0, 0] - Z[1, 0]).round(4))
-    1.4142
-    """
-    from scipy.linalg import lapack
-
-    arm = check_arms(treated)
-    matrix = check_covariates(X, arm.size, names)
-    if arm.size < 3:
-        raise DesignError("a Mahalanobis distance needs at least three persons")
-    centre = matrix.mean(axis=0)
-    scaled = matrix - centre
-    sd = np.sqrt(np.einsum("ij,ij->j", scaled, scaled) / (arm.size - 1))
-    same = [name for name, tiny in zip(names, sd <= 1e-10 * np.abs(centre), strict=True) if tiny]
-    if same:
-        raise DesignError("a covariate to match on is the same for everyone: leave it out", problems=same)
-    scaled /= sd
-    covariance = np.zeros((len(names), len(names)))
-    for members in (arm, ~arm):
-        centred = scaled[members]
-        centred -= centred.mean(axis=0)
-        covariance += centred.T @ centred
-    inverse = np.linalg.pinv(covariance / (arm.size - 2), rcond=1e-8, hermitian=True)
-    factor, pivot, rank, _ = lapack.dpstrf((inverse + inverse.T) / 2)
-    if rank == 0 or not inverse.any():
-        raise DesignError("the covariates do not vary within the arms: there is no Mahalanobis distance")
-    rotation = np.zeros((rank, len(names)))
-    rotation[:, pivot - 1] = np.triu(factor)[:rank]
-    return _rotate(scaled, rotation)
-
-
-def _rotate(scaled: FloatArray, rotation: FloatArray) -> FloatArray:
-    """Multiply term by term, so that equal rows give equal bits; in blocks that fit the processor cache."""
-    coordinates = np.zeros((scaled.shape[0], rotation.shape[0]))
-    for begin in range(0, scaled.shape[0], _BLOCK):
-        rows = slice(begin, begin + _BLOCK)
-        columns = np.ascontiguousarray(scaled[rows].T)
-        turned = np.zeros((rotation.shape[0], columns.shape[1]))
-        for i, j in np.argwhere(rotation):
-            turned[i] += columns[j] * rotation[i, j]
-        coordinates[rows] = turned.T
-    return coordinates
 
 
 def nearest_mahalanobis(
@@ -153,7 +76,8 @@ def nearest_mahalanobis(
     score : array_like of float, shape (n,), optional
         Propensity score or its logit, for `caliper` and `order`.
     caliper : float, optional
-        Largest difference in `score` within a pair.
+        Largest difference in `score` within a pair, in the unit of the score: a width of the score, never of the
+        Mahalanobis distance (as MatchIt with ``mahvars`` and ``caliper``).
     seed : int, optional
         For ``order="random"``.
 
@@ -184,13 +108,66 @@ def nearest_mahalanobis(
     array([[0, 3],
            [1, 2]])
     """
+    Z = mahalanobis_coordinates(X, treated, names=names)
+    return nearest_on_coordinates(
+        Z,
+        treated,
+        strata=strata,
+        ratio=ratio,
+        replacement=replacement,
+        order=order,
+        score=score,
+        caliper=caliper,
+        seed=seed,
+    )
+
+
+def nearest_on_coordinates(
+    Z: FloatArray,
+    treated: ArrayLike,
+    *,
+    strata: ArrayLike | None = None,
+    ratio: int = 1,
+    replacement: bool = False,
+    order: Order = "data",
+    score: ArrayLike | None = None,
+    caliper: float | None = None,
+    seed: int | None = None,
+) -> Sets:
+    """Match on coordinates that are already there: `nearest_mahalanobis` from its second step.
+
+    For matching in parts (month by month) with the covariance of everyone.
+
+    Parameters
+    ----------
+    Z : ndarray of float, shape (n, rank)
+        Coordinates, as `mahalanobis_coordinates` gives them.
+    treated, strata, ratio, replacement, order, score, caliper, seed
+        As in `nearest_mahalanobis`; the caliper is a width of `score`, never of the distance.
+
+    Returns
+    -------
+    Sets
+        One set per matched referred person, with ATT weights.
+
+    Raises
+    ------
+    DesignError
+        Bad input, or a caliper without a score.
+    NobodyMatchedError
+        Nobody can be matched.
+
+    Examples
+    --------
+    >>> nearest_on_coordinates(np.array([[0.0], [3.0], [1.0]]), [1, 0, 0]).pairs
+    array([[0, 2]])
+    """
     check_ratio(ratio)
     arm = check_arms(treated)
     codes, width = check_strata(strata, arm.size), check_caliper(caliper)
     values = None if score is None else check_score(score, arm.size)
     if values is None and caliper is not None:
         raise DesignError("a caliper on the Mahalanobis distance is a width of a score: give the score too")
-    Z = mahalanobis_coordinates(X, arm, names=names)
     referred = np.flatnonzero(arm)
     turn = np.empty(arm.size, dtype=np.int64)
     turn[referred[turn_of_referred(referred, order=order, score=values, seed=seed)]] = np.arange(

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wor_eval.cohort.wide import wide_outcome
+from wor_eval.design.coordinates import mahalanobis_coordinates
 from wor_eval.design.covariates import Covariates, build_covariates
 from wor_eval.design.entropy import entropy_balance
 from wor_eval.design.line import caliper_width, wider_calipers
-from wor_eval.design.mahalanobis import nearest_mahalanobis
+from wor_eval.design.mahalanobis import nearest_on_coordinates
 from wor_eval.design.matched import MatchedCohort
 from wor_eval.design.nearest import nearest_on_score
 from wor_eval.design.optimal import optimal_full, optimal_pairs
@@ -20,7 +21,7 @@ from wor_eval.design.propensity import fit_propensity
 from wor_eval.design.sets import Sets, set_members
 from wor_eval.design.strata import exact_codes, exact_sets
 from wor_eval.design.weighting import propensity_weights
-from wor_eval.errors import DesignError
+from wor_eval.errors import DesignError, NobodyMatchedError
 from wor_eval.study import Design, Study
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ RECENT_QUARTER: Final = "recent_quarter"
 # than that from the count on which referral may have hung.
 _RECENT_CUTS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 19, 25)
 _ONE_ENTRY = (*_WEIGHTED, "full", "exact")
+_PAIRED = ("nearest", "mahalanobis", "optimal")
 Matcher = Callable[[Ints], Sets]
 
 
@@ -50,6 +52,12 @@ def match_cohort(
     Pair matching goes month by month, first month first; without replacement a person who has served in one
     month serves in no other. Full and exact matching and weighting use each comparison person at
     one entry date, drawn with the seed of the plan.
+
+    The caliper is measured in standard deviations of the logit of the propensity score over all units (or within arms:
+    ``caliper_sd``), for the pair methods nearest, mahalanobis and optimal alike: with mahalanobis it says who may be
+    chosen, and the Mahalanobis distance, with the covariance of all units, who of these is nearest (MatchIt:
+    ``distance = "glm", link = "linear.logit", mahvars, caliper``). The order of choosing goes by the same logit. Full
+    and exact matching and weighting use no caliper.
 
     Parameters
     ----------
@@ -71,8 +79,10 @@ def match_cohort(
     Raises
     ------
     DesignError
-        No comparison persons, unusable covariates, or a caliper that leaves nobody (the message says what share
-        of the referred each wider caliper would keep).
+        No comparison persons, or unusable covariates.
+    NobodyMatchedError
+        No shared stratum, or a caliper that leaves nobody: the message says what share of the referred each wider
+        caliper would keep at most (fewer where they compete for the same comparison persons).
     EstimationError
         The propensity model cannot be fitted: a covariate is constant, a combination of others, or separates
         the arms; it is named.
@@ -176,21 +186,18 @@ def _in_sets(
     used, strata = where
     arm = (cohort.persons["arm"] == "referred").to_numpy()
     matcher = _matcher(design, covariates, (arm, linear, strata), seed)
-    caliper_free = design.caliper is None
     frames: list[pd.DataFrame] = []
     dropped: dict[str, int] = {}
     n_sets = 0
     for rows in _rounds(cohort, design, used, frames):
         if not arm[rows].any():
             continue
-        if arm[rows].all():
-            dropped["no_comparison"] = dropped.get("no_comparison", 0) + rows.size
-            continue
         try:
-            sets = matcher(rows)
-        except DesignError:  # nobody in this month finds anybody: the others go on
-            reason = "no_comparison" if caliper_free else "caliper"
-            dropped[reason] = dropped.get(reason, 0) + int(arm[rows].sum())
+            sets = matcher(rows) if not arm[rows].all() else None
+        except NobodyMatchedError:  # nobody in this month finds anybody: the others go on
+            sets = None
+        if sets is None:
+            _count(dropped, _alone(strata[rows], arm[rows]))
             continue
         members = set_members(sets)
         frames.append(
@@ -199,11 +206,21 @@ def _in_sets(
             )
         )
         n_sets += sets.n_sets
-        for reason, who in sets.dropped.items():
-            dropped[reason] = dropped.get(reason, 0) + len(who)
+        _count(dropped, {reason: len(who) for reason, who in sets.dropped.items()})
     if n_sets == 0:
         raise _nobody(design, linear[used], arm[used], strata[used])
     return pd.concat(frames, ignore_index=True), dropped
+
+
+def _count(dropped: dict[str, int], more: dict[str, int]) -> None:
+    for reason, number in more.items():
+        dropped[reason] = dropped.get(reason, 0) + number
+
+
+def _alone(strata: Ints, arm: NDArray[np.bool_]) -> dict[str, int]:
+    """Say why nobody was matched: who has company in the stratum was kept from it by the caliper."""
+    company = np.isin(strata[arm], strata[~arm])
+    return {"no_comparison": int((~company).sum()), "caliper": int(company.sum())}
 
 
 def _rounds(
@@ -228,10 +245,14 @@ def _rounds(
 def _matcher(
     design: Design, covariates: Covariates, known: tuple[NDArray[np.bool_], Floats, Ints], seed: int
 ) -> Matcher:
-    """Give the function that matches some units."""
+    """Give the function that matches some units.
+
+    What is measured over everyone (the standard deviation of the caliper, the covariance of the Mahalanobis distance)
+    is measured here, once, and not anew in each month.
+    """
     arm, linear, strata = known
     caliper = None
-    if design.caliper is not None and design.method in ("nearest", "optimal"):
+    if design.caliper is not None and design.method in _PAIRED:
         seen = ~np.isnan(linear)
         caliper = caliper_width(linear[seen], arm[seen], sd=design.caliper, definition=design.caliper_sd)
     if design.method == "nearest":
@@ -246,14 +267,16 @@ def _matcher(
             seed=seed,
         )
     if design.method == "mahalanobis":
-        return lambda rows: nearest_mahalanobis(
-            covariates.matrix[rows],
+        Z = mahalanobis_coordinates(covariates.matrix, arm, names=covariates.names)
+        return lambda rows: nearest_on_coordinates(
+            Z[rows],
             arm[rows],
-            names=covariates.names,
             strata=_dense(strata[rows]),
             ratio=design.ratio,
             replacement=design.replacement,
             order=design.order,
+            score=linear[rows],
+            caliper=caliper,
             seed=seed,
         )
     if design.method == "optimal":
@@ -270,14 +293,22 @@ def _dense(codes: Ints) -> Ints:
 
 
 def _nobody(design: Design, linear: Floats, arm: NDArray[np.bool_], strata: Ints) -> DesignError:
-    """Say what share of the referred each wider caliper would keep."""
-    if design.caliper is None:
-        return DesignError("no referred person has anybody to compare with in the same stratum")
+    """Say what share of the referred each wider caliper would keep at most."""
+    if design.caliper is None or design.method not in _PAIRED or not np.isin(strata[arm], strata[~arm]).any():
+        return NobodyMatchedError(
+            "no referred person has anybody to compare with in the same stratum and month: match on fewer columns "
+            "in design.exact, or raise cohort.entries"
+        )
     width = caliper_width(linear, arm, sd=design.caliper, definition=design.caliper_sd)
     reach = wider_calipers(linear, arm, caliper=width, strata=_dense(strata))
-    return DesignError(
-        f"a caliper of {design.caliper} SD leaves no referred person with a comparison",
-        problems=[f"{r.width / width * design.caliper:.2f} SD would keep {r.share:.0%}" for r in reach],
+    return NobodyMatchedError(
+        f"a caliper of {design.caliper} SD of the logit of the propensity score leaves no referred person with a "
+        "comparison: widen design.caliper, or match on fewer columns in design.exact",
+        problems=[
+            f"{r.width / width * design.caliper:.2g} SD would keep at most {r.share:.0%}"
+            for r in reach
+            if r.width > width
+        ],
     )
 
 

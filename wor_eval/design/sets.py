@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wor_eval.errors import DesignError
+from wor_eval.errors import DesignError, NobodyMatchedError
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -240,7 +240,7 @@ def sets_from_groups(group: IntArray, treated: BoolArray, *, pairs: IntArray | N
 
     Raises
     ------
-    DesignError
+    NobodyMatchedError
         No group holds both arms.
 
     Examples
@@ -255,7 +255,7 @@ def sets_from_groups(group: IntArray, treated: BoolArray, *, pairs: IntArray | N
     n_comparison = np.bincount(group[inside & ~treated], minlength=n_groups)
     whole = (n_referred > 0) & (n_comparison > 0)
     if not whole.any():
-        raise DesignError(
+        raise NobodyMatchedError(
             "no stratum holds both a referred and a comparison person: match on fewer or coarser columns"
         )
     kept = inside & whole[group]
