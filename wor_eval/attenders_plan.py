@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from wor_eval.plan_parts import Plan, StudyPlan
+from wor_eval.plan_parts import Age, Plan, StudyPlan, Year
 
 YEARS = 3
 """Years over which persistence is followed; the published figures are of three."""
@@ -14,7 +14,7 @@ class Costs(Plan):
     """Which costs frequent attenders carry: of which payers, at prices of which year."""
 
     payers: tuple[str, ...] = ("zvw",)
-    price_year: int
+    price_year: Year
 
 
 class FrequentAttenders(StudyPlan):
@@ -28,9 +28,9 @@ class FrequentAttenders(StudyPlan):
     """
 
     kind: Literal["frequent_attenders"] = "frequent_attenders"
-    first_year: int | None = None
+    first_year: Year | None = None
     share: Annotated[float, Field(gt=0, lt=0.5)] = 0.10
-    age_groups: Annotated[tuple[int, ...], Field(min_length=3)] = (15, 45, 65)
+    age_groups: Annotated[tuple[Age, ...], Field(min_length=3)] = (15, 45, 65)
     ties: Literal["include", "exclude"] = "include"
     kinds: tuple[str, ...] = ()
     psychosocial: tuple[Annotated[str, Field(pattern=r"^[A-Z]([0-9]{2})?$")], ...] = ("P", "Z")

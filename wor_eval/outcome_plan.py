@@ -1,10 +1,11 @@
 """The outcomes of a plan: what is counted, costed or scored, with prices and scoring that only the plan can give."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from wor_eval.plan_parts import Days, Plan, Text
+from wor_eval.plan_parts import Days, Plan, Text, Year
 
 View = Literal["societal", "payer"]
 Source = Annotated[str, Field(min_length=1)]
@@ -25,7 +26,7 @@ class OwnPrice(Plan):
     item: Annotated[str, Field(min_length=1)]
     view: View
     price_eur: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    price_year: int
+    price_year: Year
     unit: Annotated[str, Field(min_length=1)]
     category: str
     payer: str
@@ -65,7 +66,7 @@ class Outcome(Plan):
     categories: tuple[str, ...] = ()
     prices: View | None = None
     own_prices: tuple[OwnPrice, ...] = ()
-    price_year: int | None = None
+    price_year: Year | None = None
     instrument: str | None = None
     subscale: str | None = None
     scoring: Scoring | None = None
@@ -95,6 +96,32 @@ class Outcome(Plan):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def window_problems(self, planned: Mapping[str, Days]) -> list[str]:
+        """Say what is wrong with the windows of this outcome, against those of the plan by name.
+
+        Dated events before and after the index date may not be counted on the wrong side of it; a questionnaire may.
+        """
+        own = self.windows
+        if own is None:
+            return []
+        before, after = own.get("before"), own.get("after")
+        dated = self.measure != "mean_score" and self.exposure == "registration"
+        wrong = {
+            "no window is given": not own,
+            f"the plan has no window {', '.join(sorted(set(own) - set(planned)))}": bool(
+                set(own) - set(planned)
+            ),
+            "a window ends before it starts": any(first > last for first, last in own.values()),
+            "window before must end before window after starts": bool(
+                before and after and before[1] >= after[0]
+            ),
+            "window before must end before the index date (day 0)": bool(dated and before and before[1] >= 0),
+            "window after must not start before the index date (day 0)": bool(
+                dated and after and after[0] < 0
+            ),
+        }
+        return [f"windows of outcome {self.name}: {problem}" for problem, found in wrong.items() if found]
 
     @property
     def scales(self) -> tuple[Literal["ratio", "difference"], ...]:

@@ -3,13 +3,19 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import date
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Lang = Literal["nl", "en"]
-Days = tuple[int, int]
+DayNumber = Annotated[int, Field(ge=-36_525, le=36_525)]
+"""A day from the index date, within a century on either side: beyond it a digit too many was typed."""
+Days = tuple[DayNumber, DayNumber]
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2100, 12, 31))]
+Age = Annotated[int, Field(le=150)]
+Year = Annotated[int, Field(ge=1900, le=2100)]
 Engine = Literal["duckdb", "pyspark"]
 
 
@@ -26,9 +32,23 @@ def group_names(limits: tuple[int, ...]) -> tuple[str, ...]:
 
 
 class Plan(BaseModel):
-    """A part of a plan: frozen, with no unknown keys."""
+    """A part of a plan: frozen, with no unknown keys, numbers finite, and ``true`` or ``false`` never read as 1 or 0."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, content: Any) -> Any:
+        fields = cls.model_fields
+        given = content.items() if isinstance(content, Mapping) else ()
+        wrong = [
+            name
+            for name, value in given
+            if isinstance(value, bool) and name in fields and fields[name].annotation is not bool
+        ]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)}: true or false is not a value of this key")
+        return content
 
 
 class Text(Plan):
@@ -68,11 +88,11 @@ class Disclosure(Plan):
         persons is hidden either way.
     """
 
-    min_persons: Annotated[int, Field(ge=1)] = 10
+    min_persons: Annotated[int, Field(ge=1, le=10**9)] = 10
     max_share: Annotated[float, Field(gt=0, le=1)] = 0.5
-    min_df: Annotated[int, Field(ge=0)] = 10
+    min_df: Annotated[int, Field(ge=0, le=10**9)] = 10
     hide_zeros: bool = False
-    round_to: Annotated[int, Field(ge=0)] = 0
+    round_to: Annotated[int, Field(ge=0, le=10**9)] = 0
 
 
 class StudyPlan(Plan):
@@ -89,7 +109,7 @@ class StudyPlan(Plan):
     kind: str
     title: Text
     question: Text
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
     engine: Engine = "duckdb"
     assumptions: tuple[Assumption, ...] = ()
     disclosure: Disclosure = Disclosure()

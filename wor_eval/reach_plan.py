@@ -1,11 +1,10 @@
 """The plan of a study of reach: which period and ages, how quarters and practices are compared."""
 
-from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from wor_eval.plan_parts import Plan, StudyPlan
+from wor_eval.plan_parts import Age, Day, Plan, StudyPlan
 
 
 class Funnel(Plan):
@@ -29,14 +28,14 @@ class Reach(StudyPlan):
     """
 
     kind: Literal["reach"] = "reach"
-    observed_from: date | None = None
-    observed_until: date | None = None
-    age_groups: Annotated[tuple[int, ...], Field(min_length=2)] = (18, 30, 40, 50, 60, 70, 80)
-    bands: Annotated[tuple[int, ...], Field(min_length=1)] = (18, 65)
-    per: Annotated[int, Field(ge=1)] = 1000
-    intake_days: Annotated[int, Field(ge=1)] = 60
-    activity_days: Annotated[int, Field(ge=1)] = 120
-    steps_days: Annotated[int, Field(ge=1)] = 365
+    observed_from: Day | None = None
+    observed_until: Day | None = None
+    age_groups: Annotated[tuple[Age, ...], Field(min_length=2)] = (18, 30, 40, 50, 60, 70, 80)
+    bands: Annotated[tuple[Age, ...], Field(min_length=1)] = (18, 65)
+    per: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    intake_days: Annotated[int, Field(ge=1, le=36_525)] = 60
+    activity_days: Annotated[int, Field(ge=1, le=36_525)] = 120
+    steps_days: Annotated[int, Field(ge=1, le=36_525)] = 365
     funnel: Funnel = Funnel()
 
     @model_validator(mode="after")

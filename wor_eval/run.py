@@ -195,16 +195,12 @@ def _together(
 
     names = list(dict.fromkeys(name for effect in study.effects for name in effect.outcomes))
     names = [name for name in names if study.outcome(name).measure in measures]
-    tables = {table: partial(below_each_other, make) for table, make in makers.items()}
+    tables = {table: partial(below_each_other, make) for table, make in makers.items() if names}
     return kept_tables(tables, study, progress)
 
 
 def before_after_tables(
-    data: StudyData,
-    cohort: Cohort,
-    study: Study,
-    *,
-    progress: Steps = ALONE,
+    data: StudyData, cohort: Cohort, study: Study, *, progress: Steps = ALONE
 ) -> dict[str, pd.DataFrame]:
     """Make the tables of a before-and-after study, with the change expected with no effect beside each.
 
@@ -228,7 +224,7 @@ def before_after_tables(
     """
     from wor_eval.effects.before_after import band_interaction, before_after_effects
     from wor_eval.effects.change import change_table, composition_table, concentration_table
-    from wor_eval.effects.describe import describe_cohort
+    from wor_eval.effects.describe import describe_cohort, monthly
     from wor_eval.effects.gates import before_after_gates
     from wor_eval.effects.no_effect import no_effect_table
 
@@ -244,7 +240,8 @@ def before_after_tables(
     contacts = _together(makers, study, progress=progress, measures=("rate_per_year",))
     described = describe_cohort(cohort, study)
     judged = {"gates": before_after_gates(cohort, study)} if study.gates.declared else {}
-    others = _other_tables(data, cohort, study, described["monthly"], progress=progress)
+    course = described["monthly"] if study.windows.months else monthly(cohort, study)
+    others = _other_tables(data, cohort, study, course, progress=progress)
     return {**described, **judged, **contacts, **others}
 
 

@@ -7,7 +7,6 @@ and stand in :data:`PLANS`.
 
 import tomllib
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
@@ -18,7 +17,7 @@ from wor_eval.economics_plan import Economics
 from wor_eval.errors import StudyError
 from wor_eval.gates_plan import Gates
 from wor_eval.outcome_plan import Outcome, OwnPrice, price_problems, with_own_prices
-from wor_eval.plan_parts import Assumption, Days, Disclosure, Lang, StudyPlan, Text, group_names
+from wor_eval.plan_parts import Age, Assumption, Day, Days, Disclosure, Lang, StudyPlan, Text, group_names
 from wor_eval.plan_parts import Plan as _Plan
 from wor_eval.power_plan import PowerPlan
 from wor_eval.published_plan import PublishedStudy
@@ -51,8 +50,10 @@ class Rule(_Plan):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.at_least is None and self.at_most is None and self.one_of is None:
+        if self.at_least is None and self.at_most is None and not self.one_of:
             raise ValueError("a rule needs at_least, at_most or one_of")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"nobody has at_least {self.at_least:g} and at_most {self.at_most:g}")
         return self
 
 
@@ -64,12 +65,12 @@ class CohortPlan(_Plan):
     """
 
     index: Literal["referrals.referred_on"] = "referrals.referred_on"
-    referred_from: date | None = None
-    referred_until: date | None = None
-    observed_from: date | None = None
-    observed_until: date | None = None
-    bands: tuple[int, ...] = (18, 65)
-    entries: Annotated[int, Field(ge=0)] = 0
+    referred_from: Day | None = None
+    referred_until: Day | None = None
+    observed_from: Day | None = None
+    observed_until: Day | None = None
+    bands: tuple[Age, ...] = (18, 65)
+    entries: Annotated[int, Field(ge=0, le=366)] = 0
     offered_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     include: tuple[Rule, ...] = ()
 
@@ -96,15 +97,18 @@ class CohortPlan(_Plan):
         return group_names(self.bands)
 
 
+Month = Annotated[int, Field(ge=-1200, le=1200)]
+
+
 class Windows(_Plan):
     """Windows of observation, in days from the index date, both ends included."""
 
     placebo: Days | None = None
     before: Days
     after: Days
-    months: Days | None = None
-    quarters: Annotated[int, Field(ge=0)] = 0
-    years: Annotated[int, Field(ge=1)] = 1
+    months: tuple[Month, Month] | None = None
+    quarters: Annotated[int, Field(ge=0, le=400)] = 0
+    years: Annotated[int, Field(ge=1, le=100)] = 1
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -165,7 +169,7 @@ class Design(_Plan):
     history: Literal["none", "placebo", "year", "quarters", "level"] = "quarters"
     caliper: Annotated[float, Field(gt=0)] | None = 0.2
     caliper_sd: Literal["all", "pooled_within"] = "all"
-    ratio: Annotated[int, Field(ge=1)] = 4
+    ratio: Annotated[int, Field(ge=1, le=10_000)] = 4
     replacement: bool = False
     order: Literal["largest", "smallest", "data", "random"] = "largest"
     missing: Literal["refuse", "indicator"] = "refuse"
@@ -183,7 +187,7 @@ class Study(StudyPlan):
     """The plan of a study of effects, as read by :func:`read_study`."""
 
     kind: Literal["effects"] = "effects"
-    replicates: Annotated[int, Field(ge=100)] = 2000
+    replicates: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
     cohort: CohortPlan
     windows: Windows
     outcomes: Annotated[tuple[Outcome, ...], Field(min_length=1)]
@@ -211,6 +215,8 @@ class Study(StudyPlan):
         }
         problems = [problem for problem, found in wrong.items() if found]
         problems += price_problems(self.prices, self.outcomes)
+        own = {**self.windows.named(), **self.windows.quarterly(), **self.windows.yearly()}
+        problems += [problem for outcome in self.outcomes for problem in outcome.window_problems(own)]
         _refuse(problems + self._design_problems() + self._economic_problems())
         # The plan is frozen from here on: prices are handed to the outcomes while it is being made.
         object.__setattr__(self, "outcomes", with_own_prices(self.outcomes, self.prices))

@@ -118,7 +118,7 @@ def test_age_counts_completed_years_and_bands_are_half_open(data: StudyData) -> 
 
 
 def test_an_unknown_month_of_birth_counts_as_july(data: StudyData) -> None:
-    with_eva = plan(referred_from="2021-01-01")
+    with_eva = plan(referred_from="2021-01-01", observed_until="2021-12-31")
     early = study_data(
         {
             "persons": draw(PERSONS),

@@ -27,6 +27,9 @@ _PRESENT = Text(
     en="Alive and registered with a practice at the index date",
 )
 
+_FAR_DAYS = 366
+_FAR_BEFORE_DAYS = 5 * 366
+
 
 def observed_period(data: StudyData, study: Study) -> tuple[date, date]:
     """Give the first and last day of observation: the plan's, or those of the dated contacts.
@@ -34,19 +37,38 @@ def observed_period(data: StudyData, study: Study) -> tuple[date, date]:
     Raises
     ------
     DesignError
-        The plan states no period and there is no contact to take it from.
+        The plan states no period and there is no contact to take it from; or its period reaches so far beyond the
+        dated contacts that days without data would count as days without contacts.
     """
     import pandas as pd
 
     plan = study.cohort
-    if plan.observed_from and plan.observed_until:
-        return plan.observed_from, plan.observed_until
     contacts = data.tables["contacts"]
     found = contacts.aggregate(first=contacts.contact_on.min(), last=contacts.contact_on.max()).to_pandas()
     first, last = pd.Timestamp(found.loc[0, "first"]), pd.Timestamp(found.loc[0, "last"])
+    if plan.observed_from and plan.observed_until and (pd.isna(first) or not _counts_days(study)):
+        return plan.observed_from, plan.observed_until
     if pd.isna(first):
         raise DesignError("table contacts is empty: state observed_from and observed_until in the plan")
+    wrong = {
+        "cohort.observed_from lies more than five years before the first contact": bool(
+            plan.observed_from and (first.date() - plan.observed_from).days > _FAR_BEFORE_DAYS
+        ),
+        "cohort.observed_until lies more than a year after the last contact": bool(
+            plan.observed_until and (plan.observed_until - last.date()).days > _FAR_DAYS
+        ),
+    }
+    problems = [problem for problem, far in wrong.items() if far]
+    if problems and _counts_days(study):
+        raise DesignError(
+            "days without data would count as days without contacts: state the days that table contacts covers",
+            problems=problems,
+        )
     return plan.observed_from or first.date(), plan.observed_until or last.date()
+
+
+def _counts_days(study: Study) -> bool:
+    return any(o.table == "contacts" and o.exposure == "registration" for o in study.outcomes)
 
 
 def enter(data: StudyData, study: Study, attrition: Attrition, *, shift_days: int = 0) -> pd.DataFrame:

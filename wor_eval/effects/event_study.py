@@ -15,6 +15,10 @@ from wor_eval.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
+_COLUMNS = [
+    "outcome", "age_band", "month", "estimate", "std_error", "conf_low", "conf_high", "n_referred", "n_comparison",
+]  # fmt: skip
+
 
 def event_study(matched: MatchedCohort, study: Study, *, outcome: str) -> pd.DataFrame:
     """Estimate the ratio of rates, referred over comparison, in each quarter before and block after referral.
@@ -35,7 +39,8 @@ def event_study(matched: MatchedCohort, study: Study, *, outcome: str) -> pd.Dat
     Returns
     -------
     DataFrame
-        ``outcome, age_band, month, estimate, std_error, conf_low, conf_high, n_referred, n_comparison``.
+        ``outcome, age_band, month, estimate, std_error, conf_low, conf_high, n_referred, n_comparison``;
+        no row where the plan has no months.
     """
     import pandas as pd
 
@@ -66,7 +71,7 @@ def event_study(matched: MatchedCohort, study: Study, *, outcome: str) -> pd.Dat
                     "n_comparison": int((seen & ~matched.referred).sum()),
                 }
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def _log_ratio(weight: Floats, referred: np.ndarray, value: Floats, years: Floats) -> tuple[float, Floats]:
