@@ -196,6 +196,15 @@ def test_a_plan_without_months_runs() -> None:
     assert len(found.tables["interrupted"]) == 0
 
 
+def test_a_plan_about_costs_alone_runs_and_speaks_of_no_frequent_attenders() -> None:
+    priced = shipped("before_after")["outcomes"][2]
+    effects = [{"contrast": "before_after", "outcomes": [priced["name"]], "headline": True}]
+    found = run_or_refused(contacts_plan(outcomes=[priced], effects=effects))
+    assert found is not None
+    assert len(found.tables["cost_effects"])
+    assert set(found.tables["event_curves"]["event"]) == {"drop_out"}
+
+
 @pytest.mark.parametrize(
     ("change", "where"),
     [

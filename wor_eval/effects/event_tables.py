@@ -38,9 +38,14 @@ def event_times_of(data: StudyData, arms: Arms, study: Study) -> dict[str, UnitT
     Returns
     -------
     dict of str to UnitTimes
-        By event; long-term care only where there are cost lines.
+        By event; long-term care only where there are cost lines, the frequent-attender threshold only where the
+        headline outcome counts contacts.
     """
-    events = [event for event in EVENTS if event != "long_term_care" or _holds_long_term_care(data)]
+    held = {
+        "below_threshold": study.outcome(study.headline.outcomes[0]).measure == "rate_per_year",
+        "long_term_care": _holds_long_term_care(data),
+    }
+    events = [event for event in EVENTS if held.get(event, True)]
     return {event: unit_times(data, arms, study, event=event) for event in events}
 
 
