@@ -12,7 +12,7 @@ from wor_eval.study import Disclosure
 LIMITS = Disclosure()
 DESCRIPTORS = sorted(asset("data_dictionary", "results").glob("*.yaml"))
 # Numbers that say which row it is, not what was found there.
-NAMES_A_ROW = {"step", "bin_high", "caliper", "ratio", "delta"}
+NAMES_A_ROW = {"published", "step", "bin_high", "caliper", "ratio", "delta"}
 # Inputs and settings of the plan: no person stands behind them.
 NAMES_A_ROW |= {"limit", "lags", "n_months", "first_value", "second_value", "extra_referred", "n_imputations"}
 # Registered time, and limits that follow from it and from the rate of all practices together.

@@ -28,10 +28,9 @@ Row = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """A sum that everybody knows: coefficients by variable, and what they add up to."""
+    """A sum that everybody knows: coefficients by variable, which add up to nothing."""
 
     terms: tuple[tuple[int, int], ...]
-    total: int
 
     def over(self, unknown: set[int]) -> list[tuple[int, int]]:
         """Give the terms whose variable is unknown."""
@@ -50,6 +49,8 @@ class Counts:
         Where each variable stands; a remainder stands nowhere.
     equations : list of Equation
         The sums between them, each once.
+    outside : set of int
+        Variables of those who are in a total and in none of its parts: nobody publishes them, and nobody knows them.
     """
 
     value: list[int] = field(default_factory=list)
@@ -58,6 +59,7 @@ class Counts:
     keys: list[Key] = field(default_factory=list)
     number: dict[Key, int] = field(default_factory=dict)
     seen: set[Equation] = field(default_factory=set)
+    outside: set[int] = field(default_factory=set)
 
     def variable(self, key: Key, row: Row | None = None) -> int:
         """Give the number of a variable, new where its key is."""
@@ -70,10 +72,10 @@ class Counts:
             self.rows[place].add(row)
         return place
 
-    def add(self, terms: Mapping[int, int], total: int = 0) -> None:
+    def add(self, terms: Mapping[int, int]) -> None:
         """Add an equation; terms that cancel out are left out."""
         kept = tuple(sorted((variable, sign) for variable, sign in terms.items() if sign))
-        equation = Equation(kept, total)
+        equation = Equation(kept)
         if kept and equation not in self.seen:
             self.seen.add(equation)
             self.equations.append(equation)
@@ -91,7 +93,7 @@ def count_persons(
     rules : mapping of str to DisclosureRule
         How each table is protected.
     smallest : int
-        Fewest persons that may be told; a gap between parts and their total below it is taken as known.
+        Fewest persons that may be told; where parts and their total differ by fewer, the rest are in no part.
 
     Returns
     -------
@@ -169,12 +171,17 @@ def _places(
 def _add_lines(
     counts: Counts, frame: pd.DataFrame, ruled: tuple[DisclosureRule, NDArray[np.int64]], smallest: int
 ) -> None:
-    """Add the sums over the levels of each column that adds up."""
+    """Add the sums over the levels of each column that adds up.
+
+    New events are left out: they count from the last point that is shown, which differs between levels; where it does
+    not, their sums follow from those of all events.
+    """
     rule, where = ruled
+    summed = [j for j, name in enumerate(rule.persons) if name not in rule.since]
     for column in rule.adds_up:
         total = (frame[column].astype(str) == ALL).to_numpy()
         for line in lines(frame, rule, column):
-            for j in range(len(rule.persons)):
+            for j in summed:
                 _add_line(counts, where[line, j], total[line], (column, smallest))
 
 
@@ -193,7 +200,16 @@ def _add_line(
     for variable in whole or [counts.variable(_total_key(counts, parts, column, known))]:
         gap = counts.value[variable] - known
         if 0 <= gap < smallest:  # else the levels are no parts of it: one person can be in several
-            counts.add({**terms, variable: terms.get(variable, 0) - 1}, -gap)
+            rest = _outside(counts, variable, column, gap) if gap else {}
+            counts.add({**terms, **rest, variable: terms.get(variable, 0) - 1})
+
+
+def _outside(counts: Counts, whole: int, column: str, gap: int) -> dict[int, int]:
+    """Give the term of those who are in a total and in no level of a column."""
+    arm, band, levels, kind, _ = counts.keys[whole]
+    rest = counts.variable((arm, band, levels, f"{kind} in no {column}", gap))
+    counts.outside.add(rest)
+    return {rest: 1}
 
 
 def _total_key(counts: Counts, parts: list[int], column: str, total: int) -> Key:

@@ -100,7 +100,7 @@ def _told(first: Mapping[str, Flags], held: Flags, shut: Flags) -> Protection:
 
 def _small(counts: Counts, settings: Disclosure) -> set[int]:
     lowest = 0 if settings.hide_zeros else 1
-    return {
+    return counts.outside | {
         place
         for place, value in enumerate(counts.value)
         if lowest <= value < settings.min_persons and (value or counts.rows[place])
@@ -246,7 +246,7 @@ def _exposed(
     column = {variable: j for j, variable in enumerate(places)}
     solve = _Bounds(counts, [equation for part in parts for equation in part], column)
     small = [
-        [column[v] for v in sorted(_hidden(part, unknown)) if 0 < counts.value[v] < smallest]
+        [column[v] for v in sorted(_hidden(part, unknown) - counts.outside) if 0 < counts.value[v] < smallest]
         for part in parts
     ]
     tried: set[tuple[int, int]] = set()
@@ -287,7 +287,7 @@ class _Bounds:
 
         rows, columns, signs, known = [], [], [], []
         for i, equation in enumerate(equations):
-            rest = equation.total
+            rest = 0
             for variable, sign in equation.terms:
                 if variable in column:
                     rows.append(i)

@@ -82,6 +82,8 @@ def balance(results: Results) -> Prose:
     """Say whether the arms are in balance after matching, and on what they are not."""
     frame, lang = results.table("balance"), results.lang
     after = frame[(frame["sample"] == "after") & ~frame["suppressed"]]
+    if after.empty:
+        return Prose(_HIDDEN[lang])
     worst = after.loc[after["smd"].abs().idxmax()]
     largest = number(abs(worst["smd"]), 2, lang=lang)
     off = after[after["flagged"].astype(bool)]
