@@ -47,7 +47,7 @@ def test_examples_run(name):
     found = doctest.testmod(importlib.import_module(f"wor_eval.economics.{name}"))
     assert found.failed == 0
     # Tables of a whole study are made in test_economics_study.py.
-    assert found.attempted > 0 or name in {"intervals", "answers", "study", "what_if"}
+    assert found.attempted > 0 or name in {"intervals", "answers", "study", "what_if", "beyond"}
 
 
 # --- the choice
