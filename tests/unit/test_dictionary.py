@@ -187,5 +187,5 @@ def test_reading_modules_import_no_heavy_library() -> None:
 
 def test_repr_and_summary_are_short() -> None:
     dictionary = read_dictionary()
-    assert repr(dictionary) == "<Dictionary: 8 tables, 46 columns>"
+    assert repr(dictionary) == "<Dictionary: 8 tables, 47 columns>"
     assert len(dictionary.summary().splitlines()) == 8

@@ -41,7 +41,7 @@ class Dictionary:
     --------
     >>> dictionary = read_dictionary()
     >>> dictionary
-    <Dictionary: 8 tables, 46 columns>
+    <Dictionary: 8 tables, 47 columns>
     >>> dictionary.label("persons", "sex", lang="nl")
     'Geslacht'
     >>> dictionary.code_label("persons", "sex", "F", lang="en")

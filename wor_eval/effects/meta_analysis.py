@@ -86,7 +86,7 @@ def pool_effects(
     --------
     >>> pooled = pool_effects([-0.5, -0.1, -0.3, 0.1], [0.1, 0.1, 0.2, 0.15])
     >>> round(pooled.estimate, 2), pooled.prediction_low < pooled.conf_low
-    (-0.21, True)
+    (-0.2, True)
     """
     from scipy.special import chdtrc, stdtr, stdtrit
 

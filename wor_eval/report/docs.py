@@ -138,15 +138,20 @@ def _folder(stage: str) -> Path:
     return Path(__file__).parents[1] / stage
 
 
+def _is_function(thing: Any) -> bool:
+    """Tell whether it is a function, also one that remembers its answers."""
+    return inspect.isfunction(inspect.unwrap(thing)) if callable(thing) else False
+
+
 def _public(module: ModuleType) -> Iterator[tuple[str, Any]]:
     """Yield the functions and classes that a module defines, in their order."""
     for name, thing in vars(module).items():
         ours = getattr(thing, "__module__", "") == module.__name__
-        if not name.startswith("_") and ours and (inspect.isfunction(thing) or inspect.isclass(thing)):
+        if not name.startswith("_") and ours and (_is_function(thing) or inspect.isclass(thing)):
             yield name, thing
 
 
 def _part(name: str, thing: Any) -> str:
-    signature = str(inspect.signature(thing)) if inspect.isfunction(thing) else ""
+    signature = str(inspect.signature(thing)) if _is_function(thing) else ""
     shown = f"{name}{signature}".replace("'", "")
     return f"### {name}\n\n```\n{shown}\n\n{inspect.getdoc(thing) or ''}\n```"

@@ -79,7 +79,9 @@ def _panel(
     neutral_line(axes, key[1], lang)
     axes.margins(x=0.08)
     axes.locator_params(axis="x", nbins=6)
-    unit = term(f"unit_{key[2]}", lang, otherwise=key[2]) or term("ratio", lang).lower()
+    unit = (
+        term("ratio", lang).lower() if key[2] == "ratio" else term(f"unit_{key[2]}", lang, otherwise=key[2])
+    )
     name = term(f"published_outcome_{key[0]}", lang, otherwise=key[0])
     axes.set_title(f"{name}, {unit}", loc="left", fontsize=9, fontweight="bold")
 

@@ -34,7 +34,8 @@ def with_unit(value: float, unit: str, digits: int, lang: Lang) -> str:
     """Write a number with its unit: ``44%``, ``1,956 GBP``; a ratio has none."""
     if math.isnan(value):
         return MISSING
-    text, word = number(value, digits, lang=lang), term(f"unit_{unit}", lang, otherwise=unit)
+    text = number(value, digits, lang=lang)
+    word = "" if unit == "ratio" else term(f"unit_{unit}", lang, otherwise=unit)
     return f"{text}%" if word == "%" else f"{text} {word}".strip()
 
 

@@ -328,7 +328,6 @@ _TERMS: Final[dict[str, tuple[str, str]]] = {
     "unit_groups": ("groepen", "groups"),
     "unit_years": ("jaar", "years"),
     "unit_percent": ("%", "%"),
-    "unit_ratio": ("", ""),
     "unit_points": ("punten", "points"),
     "unit_standard_deviations": ("SD", "SD"),
     "unit_contacts_per_year": ("per persoonsjaar", "per person-year"),
