@@ -15,6 +15,7 @@ from wor_eval.study import Lang
 if TYPE_CHECKING:
     import pandas as pd
 
+_BARE = ("ratio", "correlation")  # units without a word
 _WORST_FIRST = ("does_not_follow", "within_rounding", "follows")
 
 
@@ -35,7 +36,7 @@ def with_unit(value: float, unit: str, digits: int, lang: Lang) -> str:
     if math.isnan(value):
         return MISSING
     text = number(value, digits, lang=lang)
-    word = "" if unit == "ratio" else term(f"unit_{unit}", lang, otherwise=unit)
+    word = "" if unit in _BARE else term(f"unit_{unit}", lang, otherwise=unit)
     return f"{text}%" if word == "%" else f"{text} {word}".strip()
 
 

@@ -337,7 +337,6 @@ _TERMS: Final[dict[str, tuple[str, str]]] = {
     "unit_gbp": ("pond", "GBP"),
     "unit_eur": ("euro", "EUR"),
     "unit_auc": ("AUC", "AUC"),
-    "unit_correlation": ("", ""),
     # power
     "power_set": ("Set", "Set"),
     "power_practice": ("Praktijk", "Practice"),
