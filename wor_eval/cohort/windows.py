@@ -25,8 +25,8 @@ def window_table(windows: Mapping[str, Days]) -> ir.Table:
     return ibis.memtable(pd.DataFrame(rows, columns=["window", "first_day", "last_day"]))
 
 
-def window_days(windows: Mapping[str, Days]) -> ir.Table:
-    """Give every day of every window as a table: ``window, day``.
+def _window_days(windows: Mapping[str, Days]) -> ir.Table:
+    """Give every day of every window as a table: ``number, day``, windows numbered from 0.
 
     A join on equal days costs an engine as much as a look-up; a join on days between two limits costs it a
     comparison with every window.
@@ -34,8 +34,9 @@ def window_days(windows: Mapping[str, Days]) -> ir.Table:
     import ibis
     import pandas as pd
 
-    rows = [(name, day) for name, (first, last) in windows.items() for day in range(first, last + 1)]
-    return ibis.memtable(pd.DataFrame(rows, columns=["window", "day"]))
+    days = enumerate(windows.values())
+    rows = [(number, day) for number, (first, last) in days for day in range(first, last + 1)]
+    return ibis.memtable(pd.DataFrame(rows, columns=["number", "day"], dtype="int64"))
 
 
 def sum_events(events: ir.Table, units: ir.Table, windows: Mapping[str, Days]) -> ir.Table:
@@ -46,7 +47,7 @@ def sum_events(events: ir.Table, units: ir.Table, windows: Mapping[str, Days]) -
     events : ibis table
         ``person_id, event_on`` and the amounts to sum: one row per event.
     units : ibis table
-        ``unit, person_id, index_on, last_on``: events after ``last_on`` are not counted.
+        ``unit`` (a whole number from 0), ``person_id, index_on, last_on``: events after ``last_on`` are not counted.
     windows : mapping of str to (int, int)
         First and last day from the index date, both included.
 
@@ -70,8 +71,23 @@ def sum_events(events: ir.Table, units: ir.Table, windows: Mapping[str, Days]) -
     amounts = [name for name in events.columns if name not in ("person_id", "event_on")]
     dated = events.inner_join(units, "person_id").filter(lambda t: t.event_on <= t.last_on)
     days = dated.select("unit", *amounts, day=dated.event_on.delta(dated.index_on, unit="day"))
-    within = days.inner_join(window_days(windows), "day")
-    return within.group_by("unit", "window").aggregate(**{name: within[name].sum() for name in amounts})
+    within = days.inner_join(_window_days(windows), "day")
+    each = max(len(windows), 1)
+    # One number for unit and window: grouping by a name as well takes a quarter more time.
+    cells = within.select(*amounts, cell=within.unit * each + within.number)
+    sums = cells.group_by("cell").aggregate(**{name: cells[name].sum() for name in amounts})
+    sums = sums.mutate(number=sums.cell % each)
+    sums = sums.mutate(unit=((sums.cell - sums.number) / each).cast("int64"))
+    return sums.inner_join(_window_names(windows), "number").select("unit", "window", *amounts)
+
+
+def _window_names(windows: Mapping[str, Days]) -> ir.Table:
+    """Give the names of windows by their number from 0: ``number, window``."""
+    import ibis
+    import pandas as pd
+
+    frame = pd.DataFrame({"number": range(len(windows)), "window": list(windows)})
+    return ibis.memtable(frame.astype({"number": "int64", "window": "string"}))
 
 
 def count_events(events: ir.Table, units: ir.Table, windows: Mapping[str, Days]) -> ir.Table:

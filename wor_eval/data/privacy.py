@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wor_eval.data.dictionary import Column, TableSchema
 from wor_eval.data.findings import Finding
 from wor_eval.data.receive import Received, refusing_damage
-from wor_eval.data.writing import Counts, as_text
+from wor_eval.data.writing import Counts, as_text, numeral
 
 if TYPE_CHECKING:
     import ibis
@@ -68,7 +68,7 @@ def _nine_digits(cell: ibis.Value) -> ibis.Value:
     """Return true where a cell is a number of eight or nine digits."""
     if cell.type().is_signed_integer():
         return cell.between(10**7, 10**9 - 1)
-    text = as_text(cell)
+    text = numeral(as_text(cell))
     return text.length().between(8, 11) & text.re_search(_NINE_DIGITS)
 
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 from wor_eval.data.receive import Received
 from wor_eval.data.schema import Column
-from wor_eval.data.writing import LAYOUTS, REMEDIES, Counts, Layout, Reading, as_text, is_whole, refused
+from wor_eval.data.writing import (
+    LAYOUTS,
+    REMEDIES,
+    Counts,
+    Layout,
+    Reading,
+    as_text,
+    is_whole,
+    numeral,
+    refused,
+)
 
 if TYPE_CHECKING:
     import ibis
@@ -37,6 +47,7 @@ def measures(name: str, cell: ibis.Value) -> Iterator[tuple[str, ibis.Value]]:
     """
     text = as_text(cell)
     if cell.type().is_string():
+        text = numeral(text)
         yield f"zero {name}", text.count(where=text.endswith(".0"))
         yield f"power {name}", text.count(where=text.contains("E+") | text.contains("e+"))
     elif cell.type().is_numeric() and not cell.type().is_boolean():

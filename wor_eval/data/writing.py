@@ -6,10 +6,11 @@ and frames pass the same door.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from wor_eval.data.findings import Finding
@@ -179,7 +180,15 @@ def as_text(cell: ibis.Value) -> ibis.Value:
         return is_whole(cell).ifelse(cell.try_cast("int64").cast("string"), cell.cast("string"))
     if not dtype.is_string():
         return cell.cast("string")
-    return _trim()(cell).nullif("")
+    untidy = (cell < "!") | cell.endswith(" ") | (_functions().strlen(cell) != cell.length())
+    return untidy.ifelse(_functions().trim(cell).nullif(""), cell)
+
+
+def numeral(text: ibis.Value) -> ibis.Value:
+    """Return a text that may start with a digit or a sign, else null: other text need not be looked at."""
+    import ibis
+
+    return (text < ":").ifelse(text, ibis.null("string"))
 
 
 def known(cell: ibis.Value) -> ibis.Value:
@@ -207,10 +216,16 @@ def _days_after(zero: date, days: ibis.Value) -> ibis.Value:
 
 
 @cache
-def _trim() -> Callable[[ibis.Value], ibis.Value]:
-    """Return DuckDB's `trim`; `strip` of Ibis names six signs to trim, which takes four times as long."""
+def _functions() -> SimpleNamespace:
+    """Return functions of DuckDB that Ibis has no name for.
+
+    ``strlen`` counts bytes: where it is the number of characters, only a blank can be trimmed. ``trim`` stands for
+    `strip` of Ibis, which names six signs to trim and takes four times as long.
+    """
     import ibis
 
     def trim(text: str) -> str: ...  # type: ignore[empty-body]  # the body is DuckDB's
 
-    return ibis.udf.scalar.builtin(trim)  # type: ignore[no-any-return]
+    def strlen(text: str) -> int: ...  # type: ignore[empty-body]
+
+    return SimpleNamespace(trim=ibis.udf.scalar.builtin(trim), strlen=ibis.udf.scalar.builtin(strlen))
