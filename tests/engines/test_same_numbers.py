@@ -25,6 +25,7 @@ from wor_eval.data.simulate import simulate_study
 from wor_eval.study import Study, read_study
 
 TABLES = ("persons", "registrations", "referrals", "contacts", "costs", "municipalities", "practices")
+COUNTED = ("gp_contacts", "gp_costs", "care_costs")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def study() -> Study:
     """Contacts and costs, months and quarters: every kind of window; scores are not summed by an engine."""
     plan = read_study(asset("analyses", "before_after.toml"))
     assert isinstance(plan, Study)
-    kept = tuple(outcome for outcome in plan.outcomes if outcome.name in ("gp_contacts", "care_costs"))
+    kept = tuple(outcome for outcome in plan.outcomes if outcome.name in COUNTED)
     effects = tuple(effect for effect in plan.effects if effect.headline)
     return plan.model_copy(update={"outcomes": kept, "effects": effects})
 
@@ -56,7 +57,7 @@ def _with_credits(costs: pd.DataFrame) -> pd.DataFrame:
 def by_duckdb(data: StudyData, study: Study) -> Cohort:
     cohort = build_cohort(data, study)
     assert len(cohort.outcomes) > 5000
-    assert set(cohort.outcomes["outcome"]) == {"gp_contacts", "care_costs"}
+    assert set(cohort.outcomes["outcome"]) == set(COUNTED)
     return cohort
 
 
