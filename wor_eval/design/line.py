@@ -20,7 +20,7 @@ from wor_eval.design.sets import (
     check_score,
     check_strata,
 )
-from wor_eval.errors import DesignError, NobodyMatchedError
+from wor_eval.errors import DesignError
 
 Order = Literal["largest", "smallest", "data", "random"]
 
@@ -68,6 +68,29 @@ def stable_order(codes: IntArray) -> IntArray:
     """
     few = codes.max(initial=0) < np.iinfo(np.uint16).max
     return np.argsort(codes.astype(np.uint16) if few else codes, kind="stable")
+
+
+def strata_with_both_arms(order: IntArray, strata: IntArray, treated: BoolArray) -> Iterator[IntArray]:
+    """Yield the positions of the persons of each stratum that holds both arms.
+
+    Parameters
+    ----------
+    order : ndarray of int, shape (n,)
+        Positions of all persons, sorted by stratum; within a stratum they stay in this order.
+    strata : ndarray of int, shape (n,)
+        Codes from 0.
+    treated : ndarray of bool, shape (n,)
+        True for a referred person.
+
+    Examples
+    --------
+    >>> strata, arm = np.array([0, 1, 1]), np.array([True, True, False])
+    >>> list(strata_with_both_arms(stable_order(strata), strata, arm))
+    [array([1, 2])]
+    """
+    for rows in np.split(order, np.flatnonzero(np.diff(strata[order])) + 1):
+        if 0 < np.count_nonzero(treated[rows]) < rows.size:
+            yield rows
 
 
 def lay_out(score: FloatArray, treated: BoolArray, strata: IntArray) -> Line:
@@ -271,55 +294,10 @@ def wider_calipers(
     """
     arm = check_arms(treated)
     line = lay_out(check_score(score, arm.size), arm, check_strata(strata, arm.size))
-    return tuple(_reach(nearest_gap(line), check_caliper(caliper)))
+    return tuple(widths_and_reach(nearest_gap(line), check_caliper(caliper)))
 
 
-def _reach(gap: FloatArray, caliper: float) -> Iterator[CaliperReach]:
+def widths_and_reach(gap: FloatArray, caliper: float) -> Iterator[CaliperReach]:
+    """Yield what a caliper and wider ones would reach, from the distances that `nearest_gap` gives."""
     for factor in (1.0, 1.5, 2.0, 3.0, 5.0, 10.0):
         yield CaliperReach(width=factor * caliper, share=float(np.mean(gap <= factor * caliper)))
-
-
-def refuse_no_pairs(line: Line, caliper: float) -> None:
-    """Raise the error for a matching that found no pair, with what wider calipers would reach.
-
-    Raises
-    ------
-    NobodyMatchedError
-        Always.
-    """
-    gap = nearest_gap(line)
-    if not np.isfinite(gap).any():
-        raise NobodyMatchedError(
-            "no stratum holds both a referred and a comparison person: use fewer exact columns"
-        )
-    raise NobodyMatchedError(
-        f"no referred person has a comparison person within the caliper of {caliper:.4g}: widen it, "
-        "or match on fewer exact columns",
-        problems=[
-            f"a caliper of {row.width:.4g} would reach {row.share:.1%} of the referred"
-            for row in _reach(gap, caliper)
-        ],
-    )
-
-
-def reasons_dropped(line: Line, matched: BoolArray, caliper: float) -> dict[str, IntArray]:
-    """Sort the referred persons without a set by reason.
-
-    Parameters
-    ----------
-    line : Line
-        Persons in sorted order.
-    matched : ndarray of bool, shape (n,)
-        True for a person in a set.
-    caliper : float
-        Absolute width, infinity for none.
-
-    Returns
-    -------
-    dict of str to ndarray of int
-        ``no_comparison``, ``caliper`` and ``used_up``: see `Sets`.
-    """
-    out, gap = ~matched[line.referred], nearest_gap(line)
-    empty, near = line.start == line.stop, gap <= caliper
-    kinds = {"no_comparison": empty, "caliper": ~empty & ~near, "used_up": ~empty & near}
-    return {reason: np.sort(line.referred[out & which]) for reason, which in kinds.items()}

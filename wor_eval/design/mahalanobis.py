@@ -1,6 +1,6 @@
 """Nearest-neighbour matching on the Mahalanobis distance between covariates."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,27 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wor_eval.design.coordinates import mahalanobis_coordinates
-from wor_eval.design.line import (
-    Order,
-    lay_out,
-    reasons_dropped,
-    refuse_no_pairs,
-    stable_order,
-    turn_of_referred,
-)
-from wor_eval.design.sets import (
-    BoolArray,
-    FloatArray,
-    IntArray,
-    Sets,
-    assert_pairs,
-    check_arms,
-    check_caliper,
-    check_ratio,
-    check_score,
-    check_strata,
-    sets_from_pairs,
-)
+from wor_eval.design.line import Order, stable_order, strata_with_both_arms, turn_of_referred
+from wor_eval.design.pairs import Pairing
+from wor_eval.design.sets import BoolArray, FloatArray, IntArray, Sets
 from wor_eval.errors import DesignError
 
 if TYPE_CHECKING:
@@ -162,43 +144,25 @@ def nearest_on_coordinates(
     >>> nearest_on_coordinates(np.array([[0.0], [3.0], [1.0]]), [1, 0, 0]).pairs
     array([[0, 2]])
     """
-    check_ratio(ratio)
-    arm = check_arms(treated)
-    codes, width = check_strata(strata, arm.size), check_caliper(caliper)
-    values = None if score is None else check_score(score, arm.size)
-    if values is None and caliper is not None:
-        raise DesignError("a caliper on the Mahalanobis distance is a width of a score: give the score too")
-    referred = np.flatnonzero(arm)
-    turn = np.empty(arm.size, dtype=np.int64)
-    turn[referred[turn_of_referred(referred, order=order, score=values, seed=seed)]] = np.arange(
-        referred.size
+    asked = Pairing.checked(
+        Z[:, 0] if score is None else score,  # without a score there is no caliper either
+        treated,
+        strata=strata,
+        ratio=ratio,
+        caliper=caliper,
+        replacement=replacement,
     )
-    limit = np.zeros(arm.size) if values is None else values
+    if score is None and caliper is not None:
+        raise DesignError("a caliper on the Mahalanobis distance is a width of a score: give the score too")
+    referred = np.flatnonzero(asked.arm)
+    chooses = turn_of_referred(referred, order=order, score=None if score is None else asked.score, seed=seed)
+    turn = np.empty(asked.arm.size, dtype=np.int64)
+    turn[referred[chooses]] = np.arange(referred.size)
     found = [
-        rows[
-            _match_stratum(
-                _Stratum.of(Z[rows], arm[rows], limit[rows], caliper=width), turn[rows], ratio, replacement
-            )
-        ]
-        for rows in _rows_by_stratum(codes, arm)
+        rows[_match_stratum(_Stratum.of(Z, asked, rows), turn[rows], ratio, replacement)]
+        for rows in strata_with_both_arms(stable_order(asked.strata), asked.strata, asked.arm)
     ]
-    line = lay_out(Z[:, 0] if values is None else values, arm, codes)
-    pairs = np.concatenate([np.empty((0, 2), dtype=np.int64), *found])
-    if not pairs.size:
-        refuse_no_pairs(line, width)
-    matched = np.zeros(arm.size, dtype=np.bool_)
-    matched[pairs] = True
-    sets = sets_from_pairs(pairs, arm, dropped=reasons_dropped(line, matched, width))
-    assert_pairs(sets, arm, strata=codes, ratio=ratio, replacement=replacement, score=values, caliper=width)
-    return sets
-
-
-def _rows_by_stratum(codes: IntArray, arm: BoolArray) -> Iterator[IntArray]:
-    """Yield the positions of the persons of each stratum that holds both arms, in row order."""
-    order = stable_order(codes)
-    for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
-        if 0 < np.count_nonzero(arm[rows]) < rows.size:
-            yield rows
+    return asked.sets(np.concatenate([np.empty((0, 2), dtype=np.int64), *found]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -244,14 +208,15 @@ class _Stratum:
     tree: "cKDTree"
 
     @classmethod
-    def of(cls, Z: FloatArray, arm: BoolArray, score: FloatArray, *, caliper: float) -> "_Stratum":
-        """Gather the comparison persons by distinct point and build the tree."""
+    def of(cls, Z: FloatArray, asked: Pairing, rows: IntArray) -> "_Stratum":
+        """Gather the comparison persons among these rows by distinct point and build the tree."""
         from scipy.spatial import cKDTree
 
+        Z, arm, score = Z[rows], asked.arm[rows], asked.score[rows]
         place = np.empty(arm.size, dtype=np.int64)
         place[np.argsort(Z[:, 0], kind="stable")] = np.arange(arm.size)
         comparison = np.flatnonzero(~arm)
-        tell_apart = Z if np.isinf(caliper) else np.column_stack([Z, score])
+        tell_apart = Z if np.isinf(asked.caliper) else np.column_stack([Z, score])
         first, group = _distinct(tell_apart[comparison])
         edge = np.concatenate([[0], np.cumsum(np.bincount(group))])
         home = np.zeros(arm.size, dtype=np.int64)
@@ -269,7 +234,7 @@ class _Stratum:
             edge=edge,
             head=edge[:-1].copy(),
             tail=edge[1:].copy(),
-            caliper=caliper,
+            caliper=asked.caliper,
             tree=cKDTree(point, leafsize=64, balanced_tree=False, compact_nodes=False),
         )
 

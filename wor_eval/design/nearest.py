@@ -3,25 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wor_eval.design.line import (
-    Line,
-    Order,
-    lay_out,
-    reasons_dropped,
-    refuse_no_pairs,
-    turn_of_referred,
-)
-from wor_eval.design.sets import (
-    IntArray,
-    Sets,
-    assert_pairs,
-    check_arms,
-    check_caliper,
-    check_ratio,
-    check_score,
-    check_strata,
-    sets_from_pairs,
-)
+from wor_eval.design.line import Line, Order, turn_of_referred
+from wor_eval.design.pairs import Pairing
+from wor_eval.design.sets import IntArray, Sets
 
 
 def nearest_on_score(
@@ -89,24 +73,13 @@ def nearest_on_score(
     array([[0, 2],
            [1, 3]])
     """
-    check_ratio(ratio)
-    arm = check_arms(treated)
-    values, codes = check_score(score, arm.size), check_strata(strata, arm.size)
-    width = check_caliper(caliper)
-    line = lay_out(values, arm, codes)
+    asked = Pairing.checked(
+        score, treated, strata=strata, ratio=ratio, caliper=caliper, replacement=replacement
+    )
     if replacement:
-        places = _choose_freely(line, ratio, width)
-    else:
-        turn = turn_of_referred(line.referred, order=order, score=values, seed=seed)
-        places = _choose_in_turn(line, turn, ratio, width)
-    if places.size == 0:
-        refuse_no_pairs(line, width)
-    pairs = np.column_stack([line.referred[places[:, 0]], line.comparison[places[:, 1]]])
-    matched = np.zeros(arm.size, dtype=np.bool_)
-    matched[pairs] = True
-    sets = sets_from_pairs(pairs, arm, dropped=reasons_dropped(line, matched, width))
-    assert_pairs(sets, arm, strata=codes, ratio=ratio, replacement=replacement, score=values, caliper=width)
-    return sets
+        return asked.sets_of_places(_choose_freely(asked.line, ratio, asked.caliper))
+    turn = turn_of_referred(asked.line.referred, order=order, score=asked.score, seed=seed)
+    return asked.sets_of_places(_choose_in_turn(asked.line, turn, ratio, asked.caliper))
 
 
 def _choose_in_turn(line: Line, turn: IntArray, ratio: int, caliper: float) -> IntArray:

@@ -6,20 +6,17 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wor_eval.design.line import Line, lay_out, reasons_dropped, refuse_no_pairs, stable_order
+from wor_eval.design.line import Line, stable_order, strata_with_both_arms
+from wor_eval.design.pairs import Pairing
 from wor_eval.design.sets import (
     BoolArray,
     FloatArray,
     IntArray,
     Sets,
-    assert_pairs,
     check_arms,
-    check_caliper,
-    check_ratio,
     check_score,
     check_strata,
     sets_from_groups,
-    sets_from_pairs,
 )
 
 
@@ -89,20 +86,8 @@ def optimal_pairs(
     array([[0, 2],
            [1, 3]])
     """
-    check_ratio(ratio)
-    arm = check_arms(treated)
-    values, codes = check_score(score, arm.size), check_strata(strata, arm.size)
-    width = check_caliper(caliper)
-    line = lay_out(values, arm, codes)
-    places = _least_total(_windows(line, ratio), line, width)
-    if places.size == 0:
-        refuse_no_pairs(line, width)
-    pairs = np.column_stack([line.referred[places[:, 0]], line.comparison[places[:, 1]]])
-    matched = np.zeros(arm.size, dtype=np.bool_)
-    matched[pairs] = True
-    sets = sets_from_pairs(pairs, arm, dropped=reasons_dropped(line, matched, width))
-    assert_pairs(sets, arm, strata=codes, ratio=ratio, replacement=False, score=values, caliper=width)
-    return sets
+    asked = Pairing.checked(score, treated, strata=strata, ratio=ratio, caliper=caliper)
+    return asked.sets_of_places(_least_total(_windows(asked.line, ratio), asked.line, asked.caliper))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -232,9 +217,7 @@ def optimal_full(score: ArrayLike, treated: ArrayLike, *, strata: ArrayLike | No
     by_score = np.argsort(values, kind="stable")
     order = by_score[stable_order(codes[by_score])]
     links = [
-        people[_cover(values[people], arm[people])]
-        for people in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-        if 0 < np.count_nonzero(arm[people]) < people.size
+        people[_cover(values[people], arm[people])] for people in strata_with_both_arms(order, codes, arm)
     ]
     pairs = _without_spare(np.concatenate([np.empty((0, 2), dtype=np.int64), *links]), arm.size)
     pairs = np.where(arm[pairs[:, :1]], pairs, pairs[:, ::-1])
