@@ -29,9 +29,8 @@ PLAN = frozenset(
         "reach_plan",
     }
 )
-EVERYTHING = frozenset(
-    {*STAGES, *PLAN, "errors", "language", "whole", "assets", "stages", "kept", "run", "demo", "wor_eval"}
-)
+ON_TOP = ("errors", "language", "whole", "assets", "stages", "kept", "run_effects", "run", "demo", "wor_eval")
+EVERYTHING = frozenset({*STAGES, *PLAN, *ON_TOP})
 TOP_LEVEL = {
     "errors": frozenset[str](),
     "assets": frozenset[str](),
@@ -47,10 +46,12 @@ TOP_LEVEL = {
     "whole": frozenset({"errors"}),
     "stages": frozenset({"errors", "assets"}),
     "language": frozenset({"errors", "study"}),
-    "kept": EVERYTHING - {"kept", "run", "demo"},
+    "kept": EVERYTHING - {"kept", "run_effects", "run", "demo"},
+    "run_effects": EVERYTHING - {"run_effects", "run", "demo"},
     "run": EVERYTHING - {"run", "demo"},
     "demo": EVERYTHING - {"demo"},
-    "cli": EVERYTHING,
+    "cli_arguments": frozenset({"wor_eval"}),
+    "cli": EVERYTHING | {"cli_arguments"},
     "wor_eval": EVERYTHING,
 }
 BELOW_STAGES = frozenset({*PLAN, "errors", "language", "whole", "assets"})
