@@ -5,6 +5,7 @@ of the results and printed in the report. Nothing in it is executed. Other kinds
 and stand in :data:`PLANS`.
 """
 
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -149,6 +150,15 @@ class Windows(_Plan):
         return {**self.named(), **self.quarterly(), **self.yearly(), **self.monthly()}
 
 
+_PAIRS: Final = ("nearest", "mahalanobis", "optimal")
+_FOR_PAIRS: Final = ("caliper", "caliper_sd", "ratio", "replacement", "order")
+_NOT_USED: Final[Mapping[str, tuple[str, ...]]] = {
+    "optimal": ("order",),
+    **dict.fromkeys(("full", "exact", "ipw", "overlap", "entropy"), _FOR_PAIRS),
+}
+"""What a design can ask and a method does not do."""
+
+
 class Design(_Plan):
     """How comparison persons are made comparable to the referred.
 
@@ -157,8 +167,9 @@ class Design(_Plan):
     deviations from it in the last two quarters.
 
     ``caliper`` counts standard deviations of the logit of the propensity score, over everyone or within arms
-    (``caliper_sd``), and holds for the pair methods nearest, mahalanobis and optimal alike; it is never a width of the
-    Mahalanobis distance. Full and exact matching and the weights (ipw, overlap, entropy) use no caliper.
+    (``caliper_sd``), and holds for the pair methods nearest, mahalanobis and optimal alike, 0.2 unless the plan says
+    otherwise; it is never a width of the Mahalanobis distance. Full and exact matching and the weights (ipw, overlap,
+    entropy) have none. A plan that asks its method for what that does not do is refused.
     """
 
     method: Literal["nearest", "mahalanobis", "optimal", "full", "exact", "ipw", "overlap", "entropy"] = (
@@ -173,6 +184,23 @@ class Design(_Plan):
     replacement: bool = False
     order: Literal["largest", "smallest", "data", "random"] = "largest"
     missing: Literal["refuse", "indicator"] = "refuse"
+
+    @model_validator(mode="after")
+    def _asks_what_the_method_does(self) -> Self:
+        unused = _NOT_USED.get(self.method, ())
+        if "caliper" in unused and "caliper" not in self.model_fields_set:
+            object.__setattr__(
+                self, "caliper", None
+            )  # the default is one for pairs; the plan is frozen from here on
+        nothing = {name: Design.model_fields[name].default for name in unused} | {"caliper": None}
+        asked = [name for name in unused if getattr(self, name) != nothing[name]]
+        problems = [
+            f"method {self.method} does not use {name} = {json.dumps(getattr(self, name))}: leave it out, or use "
+            + ", ".join(method for method in _PAIRS if name not in _NOT_USED.get(method, ()))
+            for name in asked
+        ]
+        _refuse(problems)
+        return self
 
 
 class EffectPlan(_Plan):

@@ -200,6 +200,26 @@ def test_the_parts_fit_together(parts, words):
     assert any(words in problem for problem in refusal(**parts))
 
 
+@pytest.mark.parametrize("method", ["full", "exact", "ipw", "overlap", "entropy"])
+def test_a_method_is_not_asked_for_what_it_does_not_do(method):
+    design = {"method": method, "caliper": 0.2, "ratio": 2, "replacement": True, "order": "random"}
+    told = refusal(design=design, windows={"before": [-1, -365]})
+    assert any("window before ends before it starts" in problem for problem in told)  # all problems at once
+    ours = " ".join(problem for problem in told if problem.startswith("design"))
+    for words in ("caliper = 0.2", "ratio = 2", "replacement = true", 'order = "random"'):
+        assert f"method {method} does not use {words}: leave it out, or use nearest, mahalanobis" in ours
+    assert "caliper_sd" not in ours
+
+
+def test_a_caliper_is_a_matter_of_pairs():
+    assert study_plan(with_parts(design={"method": "optimal"})).design.caliper == 0.2
+    plan = study_plan(with_parts(design={"method": "full", "ratio": 4}))
+    assert plan.design.caliper is None
+    assert study_plan(plan.model_dump(mode="json")) == plan
+    with pytest.raises(StudyError, match="optimal does not use order"):
+        study_plan(with_parts(design={"method": "optimal", "order": "random", "caliper": 0.1}))
+
+
 def test_the_windows_of_a_plan_by_name():
     content = with_parts(windows={"months": [-1, 1], "quarters": 4, "years": 3})
     windows = study_plan(content).windows

@@ -57,7 +57,7 @@ def match_cohort(
     ``caliper_sd``), for the pair methods nearest, mahalanobis and optimal alike: with mahalanobis it says who may be
     chosen, and the Mahalanobis distance, with the covariance of all units, who of these is nearest (MatchIt:
     ``distance = "glm", link = "linear.logit", mahvars, caliper``). The order of choosing goes by the same logit. Full
-    and exact matching and weighting use no caliper.
+    and exact matching and weighting have no caliper: a plan that sets one with them is refused.
 
     Parameters
     ----------
