@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
-from wor_eval.report.picture import Picture, nothing_to_show
+from wor_eval.report.columns import ReportTable
+from wor_eval.report.picture import Picture, sentence
 from wor_eval.report.results import AbsentTableError, Results
-from wor_eval.report.tables import ReportTable
 from wor_eval.report.words import Prose
 
 P = ParamSpec("P")
@@ -44,7 +44,7 @@ def table_or_sentence(make: Maker[P, ReportTable]) -> Maker[P, ReportTable]:
 
 def figure_or_sentence(make: Maker[P, Picture]) -> Maker[P, Picture]:
     """Give a figure of one sentence where the results do not hold what it shows."""
-    return _or_else(make, lambda results: nothing_to_show(says=_SAYS[results.lang]))
+    return _or_else(make, lambda results: sentence(_SAYS[results.lang]))
 
 
 def words_or_sentence(make: Maker[P, Prose]) -> Maker[P, Prose]:

@@ -17,8 +17,10 @@ from wor_eval.report.picture import (
     Picture,
     decimal_axis,
     finish,
+    label_rows,
     new_figure,
     nothing_to_show,
+    percent_axis,
 )
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term
@@ -27,11 +29,6 @@ from wor_eval.study import Lang
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-
-
-def _percent_axis(axes: Axes, lang: Lang) -> None:
-    axes.yaxis.set_major_formatter(lambda value, _: f"{number(value, lang=lang)}%")
-    axes.grid(axis="y", color=GRID, lw=0.7)
 
 
 def persistence(results: Results) -> Picture:
@@ -50,7 +47,7 @@ def persistence(results: Results) -> Picture:
     frame, lang = results.table("attender_persistence"), results.lang
     shown = frame[~frame["suppressed"] & (frame["years"] > 1)]
     if shown.empty:
-        return nothing_to_show(says=term("nothing_to_show", lang))
+        return nothing_to_show(lang)
     figure, (axes,) = new_figure(height=3.4)
     groups = list(dict.fromkeys(shown["age_group"]))
     for style, age_group in enumerate(groups):
@@ -68,7 +65,8 @@ def persistence(results: Results) -> Picture:
     axes.set_xlim(1.6, 3.4)
     axes.set_ylim(0, 1.25 * 100 * float(shown["conf_high"].max()))
     axes.set_ylabel("Nog steeds frequent" if lang == "nl" else "Still frequent")
-    _percent_axis(axes, lang)
+    percent_axis(axes.yaxis, lang)
+    axes.grid(axis="y", color=GRID, lw=0.7)
     axes.legend(loc="upper right", fontsize=8.5)
     alt = [
         f"{term(str(r['age_group']), lang)}, {r['years']}: {percent(float(r['share']), 1, lang=lang)}"
@@ -115,7 +113,7 @@ def fall(results: Results) -> Picture:
     shown = frame[~frame["suppressed"]]
     groups = list(dict.fromkeys(shown["age_group"]))
     if not groups:
-        return nothing_to_show(says=term("nothing_to_show", lang))
+        return nothing_to_show(lang)
     figure, panels = new_figure(height=3.3, columns=len(groups))
     highest = 1.08 * float(shown["conf_high"].max())
     for axes, age_group in zip(panels, groups, strict=True):
@@ -166,7 +164,7 @@ def expected(results: Results) -> Picture:
     frame, lang = results.table("attender_expected"), results.lang
     rows = frame[(frame["age_group"] == "all") & ~frame["suppressed"]].dropna(subset=["expected"])
     if rows.empty:
-        return nothing_to_show(says=term("nothing_to_show", lang))
+        return nothing_to_show(lang)
     figure, (axes,) = new_figure(height=0.4 * len(rows) + 1.2)
     first = rows.iloc[0]
     names = [
@@ -184,9 +182,7 @@ def expected(results: Results) -> Picture:
         [float(first["conf_low"]), float(first["conf_high"])], [0, 0], color=COLOURS[0], lw=5, alpha=0.3
     )
     axes.axvline(0, color=MUTED, lw=1)
-    axes.set_yticks([-i for i in range(len(names))], names, fontsize=8.5)
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(-len(names) + 0.4, 0.6)
+    label_rows(axes, names)
     decimal_axis(axes.xaxis, lang)
     axes.set_xlabel(
         "Verandering in contacten per jaar, van het eerste naar het tweede jaar"
@@ -214,7 +210,7 @@ def calibration(results: Results) -> Picture:
     frame, lang = results.table("attender_calibration"), results.lang
     rows = frame[~frame["suppressed"]]
     if rows.empty:
-        return nothing_to_show(says=term("nothing_to_show", lang))
+        return nothing_to_show(lang)
     figure, (axes,) = new_figure(height=3.8)
     predicted, observed, low, high = (
         100 * rows[c].to_numpy(float) for c in ("predicted", "observed", "conf_low", "conf_high")
@@ -225,8 +221,9 @@ def calibration(results: Results) -> Picture:
     axes.plot(predicted, observed, ls="none", marker=MARKERS[0], ms=6, color=COLOURS[0])
     axes.set_xlim(0, top)
     axes.set_ylim(0, top)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{number(value, lang=lang)}%")
-    _percent_axis(axes, lang)
+    percent_axis(axes.xaxis, lang)
+    percent_axis(axes.yaxis, lang)
+    axes.grid(axis="y", color=GRID, lw=0.7)
     axes.set_xlabel("Voorspeld" if lang == "nl" else "Predicted")
     axes.set_ylabel("Waargenomen" if lang == "nl" else "Observed")
     pairs = zip(predicted, observed, strict=True)

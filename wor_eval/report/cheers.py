@@ -7,20 +7,10 @@ concern the kind of study not applicable.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-from wor_eval.study import Text
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CheersItem:
-    """One item: its number, what it asks in our words, and where it is answered."""
-
-    number: int
-    name: Text
-    where: Text
-
+from wor_eval.plan_parts import Text
+from wor_eval.report.checklist import Item, where
 
 # Item in both languages, and the sections that answer it, or why nothing does.
 _ASKED: Final[tuple[tuple[str, str, str], ...]] = (
@@ -74,17 +64,8 @@ _ELSEWHERE: Final = {
 }
 
 
-def _where(places: str) -> Text:
-    """Give the places in words; sections become references that the report resolves."""
-    parts = [
-        Text(nl=f"@{place}", en=f"@{place}") if place.startswith("sec-") else _ELSEWHERE[place]
-        for place in places.split()
-    ]
-    return Text(nl="; ".join(part.nl for part in parts), en="; ".join(part.en for part in parts))
-
-
 ITEMS: Final = tuple(
-    CheersItem(number=at, name=Text(nl=nl, en=en), where=_where(places))
+    Item(number=str(at), name=Text(nl=nl, en=en), where=where(places, _ELSEWHERE))
     for at, (nl, en, places) in enumerate(_ASKED, start=1)
 )
 """The items in their order."""

@@ -9,16 +9,9 @@ from wor_eval.data.dictionary import read_dictionary
 from wor_eval.effects.arms import outcomes_of
 from wor_eval.language import number
 from wor_eval.report.absent import table_or_sentence
+from wor_eval.report.columns import Column, ReportTable, columns_of, report_table, written
 from wor_eval.report.outcome_tables import by_outcome, outcome_label
 from wor_eval.report.results import Results
-from wor_eval.report.tables import (
-    Column,
-    ReportTable,
-    column_labels,
-    count_column,
-    number_column,
-    report_table,
-)
 from wor_eval.report.terms import term
 
 if TYPE_CHECKING:
@@ -38,12 +31,12 @@ def scores(results: Results) -> ReportTable:
 
 
 def _delivered(results: Results, measure: str) -> ReportTable:
-    lang, labels = results.lang, column_labels(results, "delivered")
+    column = columns_of(results, "delivered")
     frame = results.table("delivered")
     frame = frame[frame["outcome"].isin(outcomes_of(results.study, measure))]
     columns = [
-        Column(header=labels["check"], cell=lambda r: term(f"delivered_{r['check']}", lang), numeric=False),
-        count_column(labels["n_rows"], "n_rows", lang),
+        column.text("check", prefix="delivered_"),
+        column.count("n_rows"),
     ]
     return by_outcome(results, frame, columns)
 
@@ -51,7 +44,7 @@ def _delivered(results: Results, measure: str) -> ReportTable:
 @table_or_sentence
 def prices(results: Results) -> ReportTable:
     """Show the price of each kind of contact with its source; claims have amounts of their own."""
-    lang, labels = results.lang, column_labels(results, "prices")
+    lang, column = results.lang, columns_of(results, "prices")
     frame = results.table("prices")
     dictionary = read_dictionary()
 
@@ -61,12 +54,12 @@ def prices(results: Results) -> ReportTable:
         return dictionary.code_label("contacts", "kind", item, lang=lang) if item in known else item
 
     columns = [
-        Column(header=labels["item"], cell=kind, numeric=False),
-        Column(header=labels["view"], cell=lambda r: term(f"view_{r['view']}", lang), numeric=False),
-        number_column(labels["price_eur"], "price_eur", lang),
-        Column(header=labels["price_year"], cell=lambda r: str(int(r["price_year"]))),
-        Column(header=labels["from_year"], cell=lambda r: str(int(r["from_year"]))),
-        Column(header=labels["source"], cell=lambda r: str(r["source"]), numeric=False),
+        Column(header=column.labels["item"], cell=kind, numeric=False),
+        column.text("view", prefix="view_"),
+        column.number("price_eur"),
+        Column(header=column.labels["price_year"], cell=lambda r: str(int(r["price_year"]))),
+        Column(header=column.labels["from_year"], cell=lambda r: str(int(r["from_year"]))),
+        column.written("source"),
     ]
     return by_outcome(results, frame, columns)
 
@@ -104,8 +97,6 @@ def instruments(results: Results) -> ReportTable:
         "said": ("Erbij te zeggen", "To be said"),
     }
     shown = [key for key in headers if key != "said" or any(row["said"] != "–" for row in rows)]
-    return report_table(pd.DataFrame(rows), [_text(headers[key][0 if nl else 1], key) for key in shown])
-
-
-def _text(header: str, key: str) -> Column:
-    return Column(header=header, cell=lambda row: str(row[key]), numeric=False)
+    return report_table(
+        pd.DataFrame(rows), [written(headers[key][0 if nl else 1], key, numeric=False) for key in shown]
+    )

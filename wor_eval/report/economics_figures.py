@@ -53,7 +53,7 @@ def plane(results: Results) -> Picture:
     draws, lang, nl = _shown(results.table("draws")), results.lang, results.lang == "nl"
     bands = [band for band in results.study.cohort.band_names if (draws["age_band"] == band).any()]
     if not bands:
-        return nothing_to_show(says=term("nothing_to_show", lang))
+        return nothing_to_show(lang)
     figure, panels = new_figure(height=3.7, columns=len(bands))
     middle = draws[draws["age_band"].isin(bands)][["effect", "cost"]].quantile([0.005, 0.995]).abs().max()
     wide, high = 1.15 * float(middle["effect"]), 1.25 * float(middle["cost"])
@@ -285,7 +285,7 @@ def budget(results: Results, *, payer: str = "all") -> Picture:
     frame = frame[(frame["payer"] == payer) & (frame["age_band"] == "all") & (frame["year"] > 0)]
     names, labels = list(dict.fromkeys(frame["scenario"])), scenario_names(results)
     if not names:
-        return nothing_to_show(says=term("nothing_to_show", lang))
+        return nothing_to_show(lang)
     figure, panels = new_figure(height=2.9, columns=len(names))
     lowest, highest = min(0.0, frame["conf_low"].min()), max(0.0, frame["conf_high"].max())
     words = []
@@ -328,7 +328,7 @@ def tornado(results: Results) -> Picture:
     """
     frame, lang, nl = _shown(results.table("one_way")), results.lang, results.lang == "nl"
     if frame.empty:
-        return nothing_to_show(says=term("nothing_to_show", lang))
+        return nothing_to_show(lang)
     figure, (axes,) = new_figure(height=0.34 * len(frame) + 1.0)
     base = float(frame["net_benefit"].iloc[0])
     for style, (column, label) in enumerate(

@@ -5,19 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from wor_eval.errors import WorEvalError
-from wor_eval.language import MISSING, interval, number, percent
+from wor_eval.language import MISSING, number, percent
+from wor_eval.report.checklist import checklist
 from wor_eval.report.cheers import ITEMS
+from wor_eval.report.columns import Column, ReportTable, columns_of, report_table
 from wor_eval.report.results import Results
-from wor_eval.report.tables import (
-    Column,
-    ReportTable,
-    column_labels,
-    count_column,
-    interval_column,
-    number_column,
-    report_table,
-    text_column,
-)
 from wor_eval.report.terms import term
 from wor_eval.study import Economics, Lang
 
@@ -86,13 +78,11 @@ def eligible(results: Results) -> ReportTable:
 
 def completeness(results: Results) -> ReportTable:
     """Show of how many matched persons costs and effect are known."""
-    lang, labels = results.lang, column_labels(results, "completeness")
-    counts = [
-        count_column(labels[name], name, lang) for name in ("n_matched", "n_cost", "n_effect", "n_both")
-    ]
+    column = columns_of(results, "completeness")
+    counts = [column.count(name) for name in ("n_matched", "n_cost", "n_effect", "n_both")]
     columns = [
-        text_column(labels["arm"], "arm", lang),
-        text_column(labels["age_band"], "age_band", lang),
+        column.text("arm"),
+        column.text("age_band"),
         *counts,
     ]
     return report_table(results.table("completeness"), columns)
@@ -100,22 +90,19 @@ def completeness(results: Results) -> ReportTable:
 
 def incremental(results: Results, *, method: str | None = None) -> ReportTable:
     """Show incremental cost and effect of the main perspective, by age band; of all methods, or of one."""
-    frame, lang = results.table("incremental"), results.lang
+    frame = results.table("incremental")
     frame = frame[frame["perspective"] == plan(results).perspective]
-    labels = column_labels(results, "incremental")
+    column = columns_of(results, "incremental")
     columns = [
-        text_column(labels["age_band"], "age_band", lang),
-        Column(header=labels["quantity"], cell=lambda r: _quantity(r, results), numeric=False),
-        Column(header=labels["estimate"], cell=lambda r: number(r["estimate"], _digits(r), lang=lang)),
-        Column(
-            header="95%-BI" if lang == "nl" else "95% CI",
-            cell=lambda r: interval(r["conf_low"], r["conf_high"], _digits(r), lang=lang),
-        ),
+        column.text("age_band"),
+        Column(header=column.labels["quantity"], cell=lambda r: _quantity(r, results), numeric=False),
+        column.number("estimate", _digits),
+        column.interval(_digits),
     ]
     if method is not None:
-        sizes = [count_column(labels[name], name, lang) for name in ("n_referred", "n_comparison")]
+        sizes = [column.count(name) for name in ("n_referred", "n_comparison")]
         return report_table(frame[frame["method"] == method], [*columns, *sizes])
-    return report_table(frame, [_prefixed(labels["method"], "missing_", "method", lang), *columns])
+    return report_table(frame, [column.text("method", prefix="missing_"), *columns])
 
 
 def _digits(row: pd.Series[Any]) -> int:
@@ -128,10 +115,6 @@ def _quantity(row: pd.Series[Any], results: Results) -> str:
     return plan(results).effect.unit.in_(results.lang)
 
 
-def _prefixed(header: str, prefix: str, column: str, lang: Lang) -> Column:
-    return Column(header=header, cell=lambda r: term(f"{prefix}{r[column]}", lang), numeric=False)
-
-
 def perspectives(results: Results) -> ReportTable:
     """Show cost and net benefit at the main threshold from each perspective, by age band."""
     lang, nl = results.lang, results.lang == "nl"
@@ -142,15 +125,14 @@ def perspectives(results: Results) -> ReportTable:
     benefit = benefit[benefit["threshold"] == plan(results).thresholds.main]
     keys = ["perspective", "age_band"]
     frame = costs.merge(benefit, on=keys, suffixes=("", "_nb"))
-    ci = "95%-BI" if nl else "95% CI"
-    labels = column_labels(results, "incremental")
+    column = columns_of(results, "incremental")
     columns = [
-        Column(header=labels["perspective"], cell=lambda r: _perspective(r, lang), numeric=False),
-        text_column(labels["age_band"], "age_band", lang),
-        number_column("Kosten (€)" if nl else "Cost (€)", "estimate", lang, 0),
-        interval_column(lang, 0),
-        number_column("Nettobaat (€)" if nl else "Net benefit (€)", "estimate_nb", lang, 0),
-        Column(header=ci, cell=lambda r: interval(r["conf_low_nb"], r["conf_high_nb"], 0, lang=lang)),
+        Column(header=column.labels["perspective"], cell=lambda r: _perspective(r, lang), numeric=False),
+        column.text("age_band"),
+        column.number("estimate", 0, header="Kosten (€)" if nl else "Cost (€)"),
+        column.interval(0),
+        column.number("estimate_nb", 0, header="Nettobaat (€)" if nl else "Net benefit (€)"),
+        column.interval(0, of=("conf_low_nb", "conf_high_nb")),
     ]
     return report_table(frame, columns)
 
@@ -163,7 +145,7 @@ def _perspective(row: pd.Series[Any], lang: Lang) -> str:
 
 def net_benefit(results: Results) -> ReportTable:
     """Show net benefit and the probability that referral is the best choice, at the thresholds of the plan."""
-    lang, labels = results.lang, column_labels(results, "acceptability")
+    lang, column = results.lang, columns_of(results, "acceptability")
     values = plan(results).thresholds.values
     benefit, chance = results.table("net_benefit"), results.table("acceptability")
     benefit = benefit[
@@ -171,22 +153,22 @@ def net_benefit(results: Results) -> ReportTable:
     ]
     frame = benefit.merge(chance, on=["age_band", "threshold"], suffixes=("", "_curve"))
     columns = [
-        text_column(labels["age_band"], "age_band", lang),
-        number_column(labels["threshold"], "threshold", lang, 0),
-        number_column("Nettobaat (€)" if lang == "nl" else "Net benefit (€)", "estimate", lang, 0),
-        interval_column(lang, 0),
-        Column(header=labels["probability"], cell=lambda r: percent(r["probability"], lang=lang)),
+        column.text("age_band"),
+        column.number("threshold", 0),
+        column.number("estimate", 0, header="Nettobaat (€)" if lang == "nl" else "Net benefit (€)"),
+        column.interval(0),
+        column.percent("probability"),
     ]
     return report_table(frame, columns)
 
 
 def quadrants(results: Results) -> ReportTable:
     """Show which share of the draws lies in each quadrant, by age band."""
-    lang, labels = results.lang, column_labels(results, "quadrants")
+    column = columns_of(results, "quadrants")
     columns = [
-        text_column(labels["age_band"], "age_band", lang),
-        _prefixed(labels["quadrant"], "quadrant_", "quadrant", lang),
-        Column(header=labels["share"], cell=lambda r: percent(r["share"], lang=lang)),
+        column.text("age_band"),
+        column.text("quadrant", prefix="quadrant_"),
+        column.percent("share"),
     ]
     return report_table(results.table("quadrants"), columns)
 
@@ -198,17 +180,17 @@ def payers(results: Results, *, per: Literal["person", "thousand"]) -> ReportTab
     net = frame[frame["part"] == "net"]
     for part in ("care", "trajectory"):
         net = net.merge(frame[frame["part"] == part][[*keys, "estimate"]], on=keys, suffixes=("", f"_{part}"))
-    labels = column_labels(results, "payer_balance")
+    column = columns_of(results, "payer_balance")
     parts = [
-        number_column(f"{term(f'part_{part}', lang)} (€)", f"estimate_{part}", lang, 0)
+        column.number(f"estimate_{part}", 0, header=f"{term(f'part_{part}', lang)} (€)")
         for part in ("care", "trajectory")
     ]
     columns = [
-        _prefixed(labels["payer"], "payer_", "payer", lang),
-        text_column(labels["age_band"], "age_band", lang),
+        column.text("payer", prefix="payer_"),
+        column.text("age_band"),
         *(parts if per == "person" else ()),
-        number_column("Per saldo (€)" if nl else "On balance (€)", "estimate", lang, 0),
-        interval_column(lang, 0),
+        column.number("estimate", 0, header="Per saldo (€)" if nl else "On balance (€)"),
+        column.interval(0),
     ]
     return report_table(net, columns)
 
@@ -216,30 +198,30 @@ def payers(results: Results, *, per: Literal["person", "thousand"]) -> ReportTab
 def scores(results: Results, *, outcome: str) -> ReportTable:
     """Show the effect on a score in its own unit, by the contrast that the plan names for it."""
     planned = [effect.contrast for effect in results.study.effects if outcome in effect.outcomes]
-    frame, lang = results.table("effects"), results.lang
+    frame = results.table("effects")
     frame = frame[(frame["outcome"] == outcome) & frame["contrast"].isin(planned)]
-    labels = column_labels(results, "effects")
+    column = columns_of(results, "effects")
     columns = [
-        text_column(labels["contrast"], "contrast", lang),
-        text_column(labels["age_band"], "age_band", lang),
-        number_column(labels["estimate"], "estimate", lang),
-        interval_column(lang),
-        count_column(labels["n_referred"], "n_referred", lang),
+        column.text("contrast"),
+        column.text("age_band"),
+        column.number("estimate"),
+        column.interval(),
+        column.count("n_referred"),
     ]
     return report_table(frame.assign(contrast="contrast_" + frame["contrast"]), columns)
 
 
 def budget(results: Results) -> ReportTable:
     """Show what each uptake scenario costs or spares each payer, all years together and all ages."""
-    frame, lang = results.table("budget_impact"), results.lang
+    frame = results.table("budget_impact")
     frame = frame[(frame["year"] == 0) & (frame["age_band"] == "all")]
-    labels, names = column_labels(results, "budget_impact"), scenario_names(results)
+    column, names = columns_of(results, "budget_impact"), scenario_names(results)
     columns = [
-        Column(header=labels["scenario"], cell=lambda r: names[r["scenario"]], numeric=False),
-        count_column(labels["extra_referred"], "extra_referred", lang),
-        _prefixed(labels["payer"], "payer_", "payer", lang),
-        number_column(f"{labels['estimate']} (€)", "estimate", lang, 0),
-        interval_column(lang, 0),
+        Column(header=column.labels["scenario"], cell=lambda r: names[r["scenario"]], numeric=False),
+        column.count("extra_referred"),
+        column.text("payer", prefix="payer_"),
+        column.number("estimate", 0, header=f"{column.labels['estimate']} (€)"),
+        column.interval(0),
     ]
     return report_table(frame, columns)
 
@@ -254,16 +236,16 @@ def scenario_names(results: Results) -> dict[str, str]:
 
 def one_way(results: Results) -> ReportTable:
     """Show the net benefit with one input at a time at the ends of its range."""
-    lang, labels = results.lang, column_labels(results, "one_way")
+    lang, column = results.lang, columns_of(results, "one_way")
     ends = [
-        Column(header=labels[name], cell=lambda r, name=name: _end(r[name], r["input"], lang))  # type: ignore[misc]
+        Column(header=column.labels[name], cell=lambda r, name=name: _end(r[name], r["input"], lang))  # type: ignore[misc]
         for name in ("low", "high")
     ]
     columns = [
-        _prefixed(labels["input"], "input_", "input", lang),
+        column.text("input", prefix="input_"),
         *ends,
-        number_column(labels["at_low"], "at_low", lang, 0),
-        number_column(labels["at_high"], "at_high", lang, 0),
+        column.number("at_low", 0),
+        column.number("at_high", 0),
     ]
     return report_table(results.table("one_way"), columns)
 
@@ -293,10 +275,10 @@ def two_way(results: Results) -> ReportTable:
 
 def input_scenarios(results: Results) -> ReportTable:
     """Show the net benefit in each scenario of the inputs."""
-    lang, labels, names = results.lang, column_labels(results, "input_scenarios"), scenario_names(results)
+    column, names = columns_of(results, "input_scenarios"), scenario_names(results)
     columns = [
-        Column(header=labels["scenario"], cell=lambda r: names[r["scenario"]], numeric=False),
-        number_column(labels["net_benefit"], "net_benefit", lang, 0),
+        Column(header=column.labels["scenario"], cell=lambda r: names[r["scenario"]], numeric=False),
+        column.number("net_benefit", 0),
     ]
     return report_table(results.table("input_scenarios"), columns)
 
@@ -304,61 +286,57 @@ def input_scenarios(results: Results) -> ReportTable:
 def break_even(results: Results, *, quantity: str = "per_trajectory") -> ReportTable:
     """Show the highest price of a trajectory at which it is worth its money, by threshold."""
     frame, lang = results.table("break_even"), results.lang
-    labels = column_labels(results, "break_even")
+    column = columns_of(results, "break_even")
     columns = [
-        text_column(labels["age_band"], "age_band", lang),
-        number_column(labels["threshold"], "threshold", lang, 0),
-        number_column(term(f"quantity_{quantity}", lang), "estimate", lang, 0),
-        interval_column(lang, 0),
+        column.text("age_band"),
+        column.number("threshold", 0),
+        column.number("estimate", 0, header=term(f"quantity_{quantity}", lang)),
+        column.interval(0),
     ]
     return report_table(frame[frame["quantity"] == quantity], columns)
 
 
 def subgroups(results: Results) -> ReportTable:
     """Show what one choice for all ages would lose, by threshold and age band."""
-    lang, labels = results.lang, column_labels(results, "subgroup_value")
+    lang, column = results.lang, columns_of(results, "subgroup_value")
     columns = [
-        number_column(labels["threshold"], "threshold", lang, 0),
-        text_column(labels["age_band"], "age_band", lang),
-        _prefixed(labels["best_for_all"], "choice_", "best_for_all", lang),
-        _prefixed(labels["best_for_band"], "choice_", "best_for_band", lang),
-        number_column("Verlies (€)" if lang == "nl" else "Lost (€)", "lost", lang, 0),
+        column.number("threshold", 0),
+        column.text("age_band"),
+        column.text("best_for_all", prefix="choice_"),
+        column.text("best_for_band", prefix="choice_"),
+        column.number("lost", 0, header="Verlies (€)" if lang == "nl" else "Lost (€)"),
     ]
     return report_table(results.table("subgroup_value"), columns)
 
 
 def band_differences(results: Results) -> ReportTable:
     """Show how cost, effect and net benefit of referral differ between age bands, with intervals."""
-    frame, lang = results.table("band_difference"), results.lang
-    labels = column_labels(results, "band_difference")
-    ci = "95%-BI" if lang == "nl" else "95% CI"
+    frame = results.table("band_difference")
+    column = columns_of(results, "band_difference")
     columns = [
-        text_column(labels["first"], "first", lang),
-        text_column(labels["second"], "second", lang),
-        Column(header=labels["quantity"], cell=lambda r: _quantity(r, results), numeric=False),
-        number_column(labels["threshold"], "threshold", lang, 0),
-        Column(header=labels["estimate"], cell=lambda r: number(r["estimate"], _digits(r), lang=lang)),
-        Column(header=ci, cell=lambda r: interval(r["conf_low"], r["conf_high"], _digits(r), lang=lang)),
+        column.text("first"),
+        column.text("second"),
+        Column(header=column.labels["quantity"], cell=lambda r: _quantity(r, results), numeric=False),
+        column.number("threshold", 0),
+        column.number("estimate", _digits),
+        column.interval(_digits),
     ]
     return report_table(frame, columns)
 
 
 def information(results: Results) -> ReportTable:
     """Show what more research is worth, per person and for everybody who is eligible, all ages."""
-    frame, lang = results.table("information"), results.lang
-    labels = column_labels(results, "information")
+    frame = results.table("information")
+    column = columns_of(results, "information")
     columns = [
-        _prefixed(labels["about"], "about_", "about", lang),
-        number_column(labels["threshold"], "threshold", lang, 0),
-        number_column(labels["per_person"], "per_person", lang, 0),
-        number_column(labels["population"], "population", lang, 0),
+        column.text("about", prefix="about_"),
+        column.number("threshold", 0),
+        column.number("per_person", 0),
+        column.number("population", 0),
     ]
     return report_table(frame[frame["age_band"] == "all"], columns)
 
 
 def cheers(results: Results) -> ReportTable:
     """Show each item of CHEERS 2022 with where it is answered, or that it is not."""
-    nl = results.lang == "nl"
-    rows = [(str(item.number), item.name.in_(results.lang), item.where.in_(results.lang)) for item in ITEMS]
-    headers = ("Nr.", "Onderwerp", "Waar") if nl else ("No.", "Item", "Where")
-    return ReportTable(headers=headers, rows=tuple(rows), align=("right", "left", "left"))
+    return checklist(ITEMS, results.lang)

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from wor_eval.language import number
+from wor_eval.report.columns import HIDDEN
 from wor_eval.report.picture import (
     COLOURS,
     GRID,
@@ -16,11 +17,11 @@ from wor_eval.report.picture import (
     Picture,
     decimal_axis,
     finish,
+    label_rows,
     new_figure,
     nothing_to_show,
 )
 from wor_eval.report.results import Results
-from wor_eval.report.tables import HIDDEN
 from wor_eval.report.terms import term
 from wor_eval.study import Lang
 
@@ -108,7 +109,7 @@ def forest(
     frame, lang = results.table("effects"), results.lang
     frame = frame[(frame["contrast"] == contrast) & (frame["scale"] == scale) & ~frame["suppressed"]]
     if frame.empty:
-        return nothing_to_show(says=term("nothing_to_show", lang))
+        return nothing_to_show(lang)
     bands = list(dict.fromkeys(frame["age_band"]))
     figure, (axes,) = new_figure(height=0.34 * len(frame) + 0.35 * len(bands) + 0.9)
     rows = _forest_rows(axes, frame, lang)
@@ -163,12 +164,17 @@ def neutral_line(axes: Axes, scale: str, lang: Lang) -> None:
     neutral = 1.0 if scale == "ratio" else 0.0
     axes.axvline(neutral, color=MUTED, lw=1, ls=(0, (4, 3)), zorder=0)
     if scale == "ratio":
-        from matplotlib.ticker import MaxNLocator, NullLocator
-
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-        axes.xaxis.set_minor_locator(NullLocator())
+        round_ticks(axes.xaxis)
     decimal_axis(axes.xaxis, lang)
+
+
+def round_ticks(axis: Any) -> None:
+    """Mark round numbers along a logarithmic axis, and nothing between them."""
+    from matplotlib.ticker import MaxNLocator, NullLocator
+
+    axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    axis.set_minor_locator(NullLocator())
 
 
 def _axis_label(scale: str, lang: Lang) -> str:
@@ -207,36 +213,35 @@ def course(results: Results, *, outcome: str | None = None) -> Picture:
     outcome = outcome or results.study.headline.outcomes[0]
     frame = frame[(frame["outcome"] == outcome) & (frame["arm"] == "referred") & (frame["age_band"] != "all")]
     if frame["suppressed"].all():
-        return nothing_to_show(says=term("nothing_to_show", lang))
+        return nothing_to_show(lang)
     figure, (axes,) = new_figure(height=3.9)
     shade_windows(axes, results)
     for style, (band, rows) in enumerate(frame.groupby("age_band", sort=False)):
-        shown = rows[~rows["suppressed"]]
-        middle = shown["month"] + 0.5
-        axes.fill_between(
-            middle, shown["conf_low"], shown["conf_high"], color=COLOURS[style], alpha=0.15, lw=0
-        )
-        axes.plot(
-            middle,
-            shown["rate"],
-            color=COLOURS[style],
-            ls=LINES[style],
-            lw=1.6,
-            marker=MARKERS[style],
-            ms=3.5,
-            label=term(str(band), lang),
-        )
-    axes.axvline(0, color=INK, lw=1.2)
-    axes.set_ylim(bottom=0)
-    decimal_axis(axes.yaxis, lang)
-    decimal_axis(axes.xaxis, lang)
-    axes.grid(axis="y", color=GRID, lw=0.7)
+        monthly_rate(axes, rows[~rows["suppressed"]], style, label=term(str(band), lang))
+    monthly_axes(axes, lang)
     axes.set_xlabel(
         "Blokken van 30 dagen vanaf de verwijzing" if lang == "nl" else "Blocks of 30 days from referral"
     )
+    return finish(figure, alt=_course_words(frame, lang))
+
+
+def monthly_rate(axes: Axes, rows: pd.DataFrame, style: int, *, label: str) -> None:
+    """Draw a rate in the middle of each block of 30 days, as a line with its 95 % band."""
+    middle, colour = rows["month"] + 0.5, COLOURS[style]
+    axes.fill_between(middle, rows["conf_low"], rows["conf_high"], color=colour, alpha=0.15, lw=0)
+    look: dict[str, Any] = {"ls": LINES[style], "lw": 1.6, "marker": MARKERS[style], "ms": 3.5}
+    axes.plot(middle, rows["rate"], color=colour, label=label, **look)
+
+
+def monthly_axes(axes: Axes, lang: Lang) -> None:
+    """Finish a figure of monthly rates: from zero up, with the index date and the names of the lines."""
+    axes.axvline(0, color=INK, lw=1.2)
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y", color=GRID, lw=0.7)
+    decimal_axis(axes.yaxis, lang)
+    decimal_axis(axes.xaxis, lang)
     axes.set_ylabel("Contacten per persoonsjaar" if lang == "nl" else "Contacts per person-year")
     axes.legend(loc="lower left", ncols=2)
-    return finish(figure, alt=_course_words(frame, lang))
 
 
 def shade_windows(axes: Axes, results: Results) -> None:
@@ -284,7 +289,7 @@ def regression_to_mean(results: Results) -> Picture:
     frame, lang = results.table("regression_to_mean"), results.lang
     frame = frame[~frame["suppressed"]]
     if frame.empty:
-        return nothing_to_show(says=term("nothing_to_show", lang))
+        return nothing_to_show(lang)
     bands = list(dict.fromkeys(frame["age_band"]))
     figure, panels = new_figure(height=0.6 + 0.23 * (len(frame) + 3 * len(bands)), rows=len(bands))
     changes = [0.0, *frame["observed"], *frame["expected"]]
@@ -321,8 +326,6 @@ def _expected_panel(axes: Axes, rows: pd.DataFrame, lang: Lang) -> None:
             fontsize=8.5,
         )
     axes.axvline(0, color=MUTED, lw=1, ls=(0, (4, 3)), zorder=0)
-    axes.set_yticks([-i for i in range(len(names))], names, fontsize=8.5)
-    axes.set_ylim(-len(names) + 0.4, 0.6)
-    axes.tick_params(axis="y", length=0)
+    label_rows(axes, names)
     axes.spines["left"].set_visible(False)
     decimal_axis(axes.xaxis, lang)

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from wor_eval.effects.estimate import ALL_BANDS
 from wor_eval.language import number
-from wor_eval.report.figures import neutral_line, shade_windows, whisker
+from wor_eval.report.figures import (
+    monthly_axes,
+    monthly_rate,
+    neutral_line,
+    round_ticks,
+    shade_windows,
+    whisker,
+)
 from wor_eval.report.picture import (
     COLOURS,
     GRID,
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LIMIT = 0.1
+_BLOCKS = {"nl": "Blokken van 30 dagen vanaf de indexdatum", "en": "Blocks of 30 days from the index date"}
 
 
 def love(results: Results, *, age_band: str = ALL_BANDS) -> Picture:
@@ -162,31 +170,10 @@ def course_by_arm(results: Results, *, age_band: str = ALL_BANDS) -> Picture:
     words = []
     for style, arm in enumerate(("referred", "comparison")):
         rows = frame[frame["arm"] == arm].sort_values("month")
-        middle = rows["month"] + 0.5
-        axes.fill_between(middle, rows["conf_low"], rows["conf_high"], color=COLOURS[style], alpha=0.15, lw=0)
-        axes.plot(
-            middle,
-            rows["rate"],
-            color=COLOURS[style],
-            ls=LINES[style],
-            lw=1.6,
-            marker=MARKERS[style],
-            ms=3.5,
-            label=term(arm, lang),
-        )
+        monthly_rate(axes, rows, style, label=term(arm, lang))
         words.append(f"{term(arm, lang)}: {number(rows['rate'].max(), 1, lang=lang)} max")
-    axes.axvline(0, color=INK, lw=1.2)
-    axes.set_ylim(bottom=0)
-    axes.grid(axis="y", color=GRID, lw=0.7)
-    decimal_axis(axes.yaxis, lang)
-    decimal_axis(axes.xaxis, lang)
-    axes.set_xlabel(
-        "Blokken van 30 dagen vanaf de indexdatum"
-        if lang == "nl"
-        else "Blocks of 30 days from the index date"
-    )
-    axes.set_ylabel("Contacten per persoonsjaar" if lang == "nl" else "Contacts per person-year")
-    axes.legend(loc="lower left", ncols=2)
+    monthly_axes(axes, lang)
+    axes.set_xlabel(_BLOCKS[lang])
     return finish(figure, alt="; ".join(words))
 
 
@@ -215,24 +202,13 @@ def event_study(results: Results, *, age_band: str = ALL_BANDS) -> Picture:
     axes.axvline(0, color=INK, lw=1.2)
     axes.axhline(1, color=MUTED, lw=1, ls=(0, (4, 3)))
     axes.set_yscale("log")
-    _plain_log_ticks(axes.yaxis, lang)
+    round_ticks(axes.yaxis)
+    decimal_axis(axes.yaxis, lang)
     decimal_axis(axes.xaxis, lang)
-    axes.set_xlabel(
-        "Blokken van 30 dagen vanaf de indexdatum"
-        if lang == "nl"
-        else "Blocks of 30 days from the index date"
-    )
+    axes.set_xlabel(_BLOCKS[lang])
     axes.set_ylabel("Verhouding t.o.v. placebojaar" if lang == "nl" else "Ratio relative to placebo year")
     last = frame.iloc[-1]
     return finish(figure, alt=f"{int(last['month'])}: {number(last['estimate'], 2, lang=lang)}")
-
-
-def _plain_log_ticks(axis: Any, lang: Lang) -> None:
-    from matplotlib.ticker import MaxNLocator, NullLocator
-
-    axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-    axis.set_minor_locator(NullLocator())
-    decimal_axis(axis, lang)
 
 
 def triangulation(results: Results, *, age_band: str = ALL_BANDS) -> Picture:
@@ -339,7 +315,8 @@ def specification(results: Results) -> Picture:
     axes.plot(own.index, own["estimate"], ls="none", marker="o", ms=12, mfc="none", mec=INK, mew=1.6)
     axes.axhline(1, color=MUTED, lw=1, ls=(0, (4, 3)))
     axes.set_yscale("log")
-    _plain_log_ticks(axes.yaxis, lang)
+    round_ticks(axes.yaxis)
+    decimal_axis(axes.yaxis, lang)
     axes.set_xticks([])
     axes.set_xlabel(
         "Specificaties, van laag naar hoog" if lang == "nl" else "Specifications, from low to high"

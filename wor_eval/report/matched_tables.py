@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from wor_eval.language import interval, number, p_value
+from wor_eval.language import number
 from wor_eval.report.absent import table_or_sentence
+from wor_eval.report.columns import Column, ReportTable, columns_of, report_table
 from wor_eval.report.matched_figures import covariate_words, design_words
 from wor_eval.report.results import AbsentTableError, Results
-from wor_eval.report.tables import (
-    Column,
-    ReportTable,
-    column_labels,
-    count_column,
-    interval_column,
-    number_column,
-    report_table,
-    text_column,
-)
 from wor_eval.report.terms import term
 
 if TYPE_CHECKING:
@@ -26,11 +17,12 @@ if TYPE_CHECKING:
 
 def design_numbers(results: Results) -> ReportTable:
     """Show the size of the design, and who was left out."""
-    lang, labels = results.lang, column_labels(results, "design")
+    lang, column = results.lang, columns_of(results, "design")
     columns = [
-        text_column(labels["measure"], "measure", lang),
+        column.text("measure"),
         Column(
-            header=labels["value"], cell=lambda r: number(r["value"], 2 if r["value"] < 1 else 0, lang=lang)
+            header=column.labels["value"],
+            cell=lambda r: number(r["value"], 2 if r["value"] < 1 else 0, lang=lang),
         ),
     ]
     return report_table(results.table("design"), columns)
@@ -42,7 +34,7 @@ def balance(results: Results, *, age_band: str = "all") -> ReportTable:
     frame = frame[frame["age_band"] == age_band]
     before = frame[frame["sample"] == "before"].set_index("covariate")["smd"]
     after = frame[frame["sample"] == "after"].assign(smd_before=lambda d: d["covariate"].map(before))
-    labels, nl = column_labels(results, "balance"), lang == "nl"
+    column, nl = columns_of(results, "balance"), lang == "nl"
 
     def smd(row: pd.Series[Any]) -> str:
         mark = " !" if row["flagged"] else ""
@@ -50,45 +42,44 @@ def balance(results: Results, *, age_band: str = "all") -> ReportTable:
 
     columns = [
         Column(
-            header=labels["covariate"], cell=lambda r: covariate_words(r["covariate"], lang), numeric=False
+            header=column.labels["covariate"],
+            cell=lambda r: covariate_words(r["covariate"], lang),
+            numeric=False,
         ),
-        number_column(term("referred", lang), "mean_referred", lang),
-        number_column(term("comparison", lang), "mean_comparison", lang),
-        number_column("SMD ervoor" if nl else "SMD before", "smd_before", lang),
+        column.number("mean_referred", header=term("referred", lang)),
+        column.number("mean_comparison", header=term("comparison", lang)),
+        column.number("smd_before", header="SMD ervoor" if nl else "SMD before"),
         Column(header="SMD erna" if nl else "SMD after", cell=smd),
-        number_column("Var. verh." if nl else "Var. ratio", "variance_ratio", lang),
-        number_column("KS", "ks", lang),
+        column.number("variance_ratio", header="Var. verh." if nl else "Var. ratio"),
+        column.number("ks", header="KS"),
     ]
     return report_table(after, columns)
 
 
 def triangulation(results: Results, *, age_band: str = "all", scale: str = "ratio") -> ReportTable:
     """Show every design with its effect and its placebo contrast; a star marks the plan's headline."""
-    frame, lang = results.table("triangulation"), results.lang
+    frame = results.table("triangulation")
     frame = frame[(frame["age_band"] == age_band) & (frame["scale"] == scale)]
-    labels = column_labels(results, "triangulation")
+    column = columns_of(results, "triangulation")
     columns = [
-        Column(header=labels["design"], cell=lambda r: design_words(r, results), numeric=False),
-        number_column("Effect", "estimate", lang),
-        interval_column(lang),
-        number_column("Placebo", "placebo", lang),
-        Column(
-            header="95%-BI" if lang == "nl" else "95% CI",
-            cell=lambda r: interval(r["placebo_low"], r["placebo_high"], 2, lang=lang),
-        ),
+        Column(header=column.labels["design"], cell=lambda r: design_words(r, results), numeric=False),
+        column.number("estimate", header="Effect"),
+        column.interval(),
+        column.number("placebo", header="Placebo"),
+        column.interval(of=("placebo_low", "placebo_high")),
     ]
     return report_table(frame, columns)
 
 
 def robustness(results: Results) -> ReportTable:
     """Show the checks beside the headline."""
-    lang, labels = results.lang, column_labels(results, "robustness")
+    column = columns_of(results, "robustness")
     columns = [
-        text_column(labels["check"], "check", lang),
-        number_column(labels["estimate"], "estimate", lang),
-        number_column(labels["conf_low"], "conf_low", lang),
-        number_column(labels["conf_high"], "conf_high", lang),
-        count_column(labels["n_referred"], "n_referred", lang),
+        column.text("check"),
+        column.number("estimate"),
+        column.number("conf_low"),
+        column.number("conf_high"),
+        column.count("n_referred"),
     ]
     return report_table(results.table("robustness"), columns)
 
@@ -103,17 +94,17 @@ def contrasts(
         raise AbsentTableError(f"results {results.study.name} do not hold outcome {name}")
     frame, lang = results.table("effects"), results.lang
     frame = frame[(frame["outcome"] == name) & (frame["scale"] == scale)].dropna(subset=["estimate"])
-    labels = column_labels(results, "effects")
+    column = columns_of(results, "effects")
     digits = 0 if results.study.outcome(name).unit == "eur_per_person_year" and scale == "difference" else 2
     columns = [
-        text_column(labels["contrast"], "contrast", lang),
-        text_column(labels["age_band"], "age_band", lang),
-        number_column(
-            term("ratio", lang) if scale == "ratio" else labels["estimate"], "estimate", lang, digits
+        column.text("contrast"),
+        column.text("age_band"),
+        column.number(
+            "estimate", digits, header=term("ratio", lang) if scale == "ratio" else column.labels["estimate"]
         ),
-        interval_column(lang, digits),
-        Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
-        count_column(labels["n_referred"], "n_referred", lang),
+        column.interval(digits),
+        column.p_value(),
+        column.count("n_referred"),
     ]
     return report_table(frame.assign(contrast="contrast_" + frame["contrast"]), columns)
 
@@ -121,14 +112,16 @@ def contrasts(
 def subgroups(results: Results, *, scale: Literal["ratio", "difference"] = "ratio") -> ReportTable:
     """Show the headline estimate by level of each modifier, with the test of whether the levels differ."""
     frame, lang = results.table("subgroups"), results.lang
-    labels = column_labels(results, "subgroups")
+    column = columns_of(results, "subgroups")
     columns = [
-        text_column(labels["modifier"], "modifier", lang),
-        text_column(labels["level"], "level", lang),
-        number_column(term("ratio", lang) if scale == "ratio" else labels["estimate"], "estimate", lang),
-        interval_column(lang),
-        Column(header=labels["p_interaction"], cell=lambda r: p_value(r["p_interaction"], lang=lang)),
-        Column(header=labels["p_holm"], cell=lambda r: p_value(r["p_holm"], lang=lang)),
-        count_column(labels["n_referred"], "n_referred", lang),
+        column.text("modifier"),
+        column.text("level"),
+        column.number(
+            "estimate", header=term("ratio", lang) if scale == "ratio" else column.labels["estimate"]
+        ),
+        column.interval(),
+        column.p_value("p_interaction"),
+        column.p_value("p_holm"),
+        column.count("n_referred"),
     ]
     return report_table(frame[frame["scale"] == scale], columns)

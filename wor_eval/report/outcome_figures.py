@@ -55,7 +55,7 @@ def event_curve(results: Results, *, event: str, age_band: str = ALL_BANDS) -> P
     frame = frame[chosen & (frame["method"] == "cumulative_incidence") & ~frame["suppressed"]]
     frame = frame.groupby("arm", sort=False).filter(lambda rows: (rows["n_event"] > 0).any())
     if frame.empty:
-        return nothing_to_show(says=term("nothing_to_show", lang))
+        return nothing_to_show(lang)
     arms = list(dict.fromkeys(frame["arm"]))
     figure, (axes,) = new_figure(height=3.3 + 0.22 * len(arms))
     for style, arm in enumerate(arms):
@@ -145,7 +145,7 @@ def missing_patterns(results: Results, *, age_band: str = ALL_BANDS) -> Picture:
     frame, lang = results.table("score_patterns"), results.lang
     frame = frame[~frame["suppressed"] & (frame["age_band"] == age_band)]
     if frame.empty:
-        return nothing_to_show(says=term("nothing_to_show", lang))
+        return nothing_to_show(lang)
     totals = (
         frame.groupby("pattern")["n_persons"].sum().astype(float).sort_values(ascending=False, kind="stable")
     )
@@ -212,7 +212,7 @@ def interrupted(results: Results, *, age_band: str = ALL_BANDS) -> Picture:
     lang = results.lang
     seen, lines = (_of_headline(results, name, age_band) for name in ("monthly", "interrupted_course"))
     if lines.empty:
-        return nothing_to_show(says=term("nothing_to_show", lang))
+        return nothing_to_show(lang)
     arms = list(dict.fromkeys(lines["arm"]))
     figure, panels = new_figure(height=3.6, columns=len(arms))
     top = max(float(seen["rate"].max()), *(float(lines[name].max()) for name in ("fitted", "expected")))

@@ -6,20 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wor_eval.data.dictionary import read_dictionary
-from wor_eval.language import interval, number, p_value, percent
+from wor_eval.language import interval, number
 from wor_eval.report.absent import table_or_sentence
+from wor_eval.report.columns import HIDDEN, INTERVAL, Column, ReportTable, columns_of, report_table, written
 from wor_eval.report.results import Results
-from wor_eval.report.tables import (
-    HIDDEN,
-    Column,
-    ReportTable,
-    column_labels,
-    count_column,
-    interval_column,
-    number_column,
-    report_table,
-    text_column,
-)
+from wor_eval.report.tables import concentration_columns
 from wor_eval.report.terms import term
 from wor_eval.study import Lang
 
@@ -46,17 +37,17 @@ def cost_checks(results: Results) -> ReportTable:
 
 
 def _costs(frame: pd.DataFrame, results: Results) -> ReportTable:
-    lang, labels = results.lang, column_labels(results, "cost_effects")
+    lang, column = results.lang, columns_of(results, "cost_effects")
 
     def digits(row: pd.Series[Any]) -> int:
         return _DIGITS[str(row["scale"])]
 
     columns = [
-        text_column(labels["age_band"], "age_band", lang),
-        Column(header=labels["method"], cell=lambda r: _method(r, lang), numeric=False),
-        Column(header=labels["estimate"], cell=lambda r: number(r["estimate"], digits(r), lang=lang)),
-        Column(header=_limits(lang), cell=lambda r: _interval(r, digits(r), lang)),
-        Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
+        column.text("age_band"),
+        Column(header=column.labels["method"], cell=lambda r: _method(r, lang), numeric=False),
+        column.number("estimate", digits),
+        column.interval(digits),
+        column.p_value(),
         _persons(results, "cost_effects"),
     ]
     return by_outcome(results, frame, columns)
@@ -84,18 +75,14 @@ def _two_arms(results: Results, table: str) -> bool:
 
 def _persons(results: Results, table: str) -> Column:
     """Make one column of the persons of each arm: two columns make the table too wide for a page."""
-    lang, labels = results.lang, column_labels(results, table)
+    lang, column = results.lang, columns_of(results, table)
     if not _two_arms(results, table):
-        return count_column(labels["n_referred"], "n_referred", lang)
+        return column.count("n_referred")
     arms = ("n_referred", "n_comparison")
     return Column(
-        header=" / ".join(labels[arm] for arm in arms),
+        header=" / ".join(column.labels[arm] for arm in arms),
         cell=lambda r: " / ".join(number(float(r[arm]), lang=lang) for arm in arms),
     )
-
-
-def _limits(lang: Lang) -> str:
-    return "95%-BI" if lang == "nl" else "95% CI"
 
 
 def _interval(row: pd.Series[Any], digits: int, lang: Lang) -> str:
@@ -126,15 +113,15 @@ def cost_parts(results: Results, *, age_band: str = "all") -> ReportTable:
         name = _part_name(str(payer), str(category), lang)
         name = f"{outcome_label(results, str(outcome))}: {name}" if several else name
         rows.append({"name": name, "suppressed": False, **cells, **_gap(effect, lang)})
-    columns = [Column(header=column_labels(results, "cost_parts")["payer"], cell=_name, numeric=False)]
+    columns = [written(columns_of(results, "cost_parts").labels["payer"], "name", numeric=False)]
     for arm in arms:
         for window in ("before", "after"):
             said = term(window, lang).lower()
             header = f"{term(arm, lang)}, {said}" if len(arms) > 1 else term(window, lang)
-            columns.append(Column(header=header, cell=_cell(f"{arm}_{window}")))
-    columns += [Column(header="Verschil" if lang == "nl" else "Difference", cell=_cell("gap"))]
-    columns += [Column(header=_limits(lang), cell=_cell("limits"))]
-    return report_table(pd.DataFrame(rows).fillna("–"), columns)
+            columns.append(written(header, f"{arm}_{window}"))
+    columns.append(written("Verschil" if lang == "nl" else "Difference", "gap"))
+    columns.append(written(INTERVAL[lang], "limits"))
+    return report_table(pd.DataFrame(rows), columns)
 
 
 def _gap(effect: pd.Series[Any] | None, lang: Lang) -> dict[str, str]:
@@ -149,25 +136,19 @@ def _gap(effect: pd.Series[Any] | None, lang: Lang) -> dict[str, str]:
 @table_or_sentence
 def cost_by_payer(results: Results) -> ReportTable:
     """Show the difference in costs of each payer by age, in euros per person-year."""
-    lang, labels = results.lang, column_labels(results, "cost_part_effects")
+    lang, column = results.lang, columns_of(results, "cost_part_effects")
     frame = results.table("cost_part_effects")
     frame = frame[frame["category"] == "all"]
     columns = [
-        Column(header=labels["payer"], cell=lambda r: _part_name(r["payer"], "all", lang), numeric=False),
-        text_column(labels["age_band"], "age_band", lang),
-        number_column(labels["estimate"], "estimate", lang, 0),
-        Column(header=_limits(lang), cell=lambda r: _interval(r, 0, lang)),
+        Column(
+            header=column.labels["payer"], cell=lambda r: _part_name(r["payer"], "all", lang), numeric=False
+        ),
+        column.text("age_band"),
+        column.number("estimate", 0),
+        column.interval(0),
         _persons(results, "cost_part_effects"),
     ]
     return by_outcome(results, frame, columns)
-
-
-def _name(row: pd.Series[Any]) -> str:
-    return str(row["name"])
-
-
-def _cell(column: str) -> Any:
-    return lambda row: str(row[column])
 
 
 def _euros(row: pd.Series[Any], lang: Lang) -> str:
@@ -185,21 +166,8 @@ def _part_name(payer: str, category: str, lang: Lang) -> str:
 @table_or_sentence
 def cost_concentration(results: Results) -> ReportTable:
     """Show what share of the change in costs the most extreme persons carry, and the change without them."""
-    lang, labels = results.lang, column_labels(results, "cost_concentration")
-    columns = [
-        text_column(labels["age_band"], "age_band", lang),
-        Column(
-            header=labels["extreme_share"],
-            cell=lambda r: percent(r["extreme_share"], lang=lang),
-            hides=False,
-        ),
-        count_column(labels["n_extreme"], "n_extreme", lang),
-        Column(header=labels["share_of_change"], cell=lambda r: percent(r["share_of_change"], lang=lang)),
-        number_column(labels["mean_change"], "mean_change", lang, 0),
-        number_column(labels["mean_change_without"], "mean_change_without", lang, 0),
-    ]
-    frame = results.table("cost_concentration")
-    return by_outcome(results, frame, columns)
+    columns = concentration_columns(results, "cost_concentration", digits=0)
+    return by_outcome(results, results.table("cost_concentration"), columns)
 
 
 @table_or_sentence
@@ -208,6 +176,7 @@ def score_change(results: Results) -> ReportTable:
     import pandas as pd
 
     whole, lang = results.table("score_change"), results.lang
+    labels = columns_of(results, "score_change").labels
     bands = list(dict.fromkeys(whole["age_band"]))
     several, rows = whole["outcome"].nunique() > 1, []
     for outcome, frame in whole.groupby("outcome", sort=False):
@@ -216,16 +185,16 @@ def score_change(results: Results) -> ReportTable:
         counts = {
             str(b): HIDDEN if r["suppressed"] else _count(r["n_persons"], lang) for b, r in persons.iterrows()
         }
-        label = prefix + column_labels(results, "score_change")["n_persons"]
+        label = prefix + labels["n_persons"]
         rows.append({"name": label, "suppressed": False, **counts})
         for measure, part in frame.groupby("measure", sort=False):
             cells = {str(r["age_band"]): _measured(r, lang) for _, r in part.iterrows()}
             rows.append({"name": prefix + term(f"score_{measure}", lang), "suppressed": False, **cells})
     columns = [
-        Column(header=column_labels(results, "score_change")["measure"], cell=_name, numeric=False),
-        *(Column(header=term(band, lang), cell=_cell(band)) for band in bands),
+        written(labels["measure"], "name", numeric=False),
+        *(written(term(band, lang), band) for band in bands),
     ]
-    return report_table(pd.DataFrame(rows).fillna("–"), columns)
+    return report_table(pd.DataFrame(rows), columns)
 
 
 def _count(value: Any, lang: Lang) -> str:
@@ -248,14 +217,14 @@ def _measured(row: pd.Series[Any], lang: Lang) -> str:
 @table_or_sentence
 def score_effects(results: Results) -> ReportTable:
     """Show the effect on a score by age and method; imputation with how many times."""
-    lang, labels = results.lang, column_labels(results, "score_effects")
+    lang, column = results.lang, columns_of(results, "score_effects")
     frame, two = results.table("score_effects"), _two_arms(results, "score_effects")
     columns = [
-        text_column(labels["age_band"], "age_band", lang),
-        Column(header=labels["method"], cell=lambda r: _score_method(r, lang, two=two), numeric=False),
-        number_column(labels["estimate"], "estimate", lang),
-        interval_column(lang),
-        Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
+        column.text("age_band"),
+        Column(header=column.labels["method"], cell=lambda r: _score_method(r, lang, two=two), numeric=False),
+        column.number("estimate"),
+        column.interval(),
+        column.p_value(),
         _persons(results, "score_effects"),
     ]
     return by_outcome(results, frame, columns)
@@ -272,14 +241,14 @@ def _score_method(row: pd.Series[Any], lang: Lang, *, two: bool) -> str:
 @table_or_sentence
 def score_missing(results: Results) -> ReportTable:
     """Show how many answers are missing, by arm, age and wave."""
-    lang, labels = results.lang, column_labels(results, "score_missing")
+    column = columns_of(results, "score_missing")
     columns = [
-        text_column(labels["arm"], "arm", lang),
-        text_column(labels["age_band"], "age_band", lang),
-        Column(header=labels["wave"], cell=lambda r: term(f"wave_{r['wave']}", lang), numeric=False),
-        count_column(labels["n_asked"], "n_asked", lang),
-        count_column(labels["n_missing"], "n_missing", lang),
-        Column(header=labels["share_missing"], cell=lambda r: percent(r["share_missing"], lang=lang)),
+        column.text("arm"),
+        column.text("age_band"),
+        column.text("wave", prefix="wave_"),
+        column.count("n_asked"),
+        column.count("n_missing"),
+        column.percent("share_missing"),
     ]
     frame = results.table("score_missing")
     return by_outcome(results, frame, columns)
@@ -288,12 +257,12 @@ def score_missing(results: Results) -> ReportTable:
 @table_or_sentence
 def score_nonresponse(results: Results) -> ReportTable:
     """Show who does not answer: odds ratios of a missing answer."""
-    lang, labels = results.lang, column_labels(results, "score_nonresponse")
+    column = columns_of(results, "score_nonresponse")
     columns = [
-        Column(header=labels["term"], cell=lambda r: term(f"known_{r['term']}", lang), numeric=False),
-        number_column("Odds ratio", "estimate", lang),
-        interval_column(lang),
-        Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
+        column.text("term", prefix="known_"),
+        column.number("estimate", header="Odds ratio"),
+        column.interval(),
+        column.p_value(),
     ]
     frame = results.table("score_nonresponse")
     return by_outcome(results, frame, columns)
@@ -302,12 +271,12 @@ def score_nonresponse(results: Results) -> ReportTable:
 @table_or_sentence
 def score_tipping(results: Results) -> ReportTable:
     """Show the effect when imputed answers of the referred are made worse, step by step."""
-    lang, labels = results.lang, column_labels(results, "score_tipping")
+    column = columns_of(results, "score_tipping")
     columns = [
-        number_column(labels["delta"], "delta", lang, 1),
-        number_column(labels["estimate"], "estimate", lang),
-        interval_column(lang),
-        Column(header=labels["share_cut"], cell=lambda r: percent(r["share_cut"], lang=lang)),
+        column.number("delta", 1),
+        column.number("estimate"),
+        column.interval(),
+        column.percent("share_cut"),
     ]
     frame = results.table("score_tipping")
     frame = frame.assign(size=frame["delta"].abs()).sort_values(["outcome", "size"], kind="stable")
@@ -319,17 +288,17 @@ def event_effects(results: Results, *, age_band: str = "all") -> ReportTable:
     """Show the mean days without each event, their difference, and the hazard ratio with its check."""
     frame, lang = results.table("event_effects"), results.lang
     frame = frame[frame["age_band"] == age_band]
-    labels = column_labels(results, "event_effects")
+    column = columns_of(results, "event_effects")
 
     def digits(row: pd.Series[Any]) -> int:
         return 2 if row["measure"] == "hazard_ratio" else 0
 
     columns = [
-        Column(header=labels["event"], cell=lambda r: term(f"event_{r['event']}", lang), numeric=False),
-        Column(header=labels["measure"], cell=lambda r: term(f"event_{r['measure']}", lang), numeric=False),
-        Column(header=labels["estimate"], cell=lambda r: number(r["estimate"], digits(r), lang=lang)),
-        Column(header=_limits(lang), cell=lambda r: _interval(r, digits(r), lang)),
-        Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang)),
+        column.text("event", prefix="event_"),
+        column.text("measure", prefix="event_"),
+        column.number("estimate", digits),
+        column.interval(digits),
+        column.p_value(),
         Column(
             header="Gebeurtenissen" if lang == "nl" else "Events",
             cell=lambda r: number(float(r["n_events_referred"] + r["n_events_comparison"]), lang=lang),
@@ -349,15 +318,15 @@ def event_curves(results: Results, *, age_band: str = "all") -> ReportTable:
         columns={"estimate": "alone"}
     )
     frame = frame[frame["method"] == "cumulative_incidence"].merge(alone, on=keys, how="left")
-    labels = column_labels(results, "event_curves")
+    column = columns_of(results, "event_curves")
     columns = [
-        Column(header=labels["event"], cell=lambda r: term(f"event_{r['event']}", lang), numeric=False),
-        text_column(labels["arm"], "arm", lang),
-        Column(header=labels["quarter"], cell=lambda r: number(r["quarter"], lang=lang), hides=False),
-        count_column(labels["n_risk"], "n_risk", lang),
-        Column(header="Aalen-Johansen", cell=lambda r: percent(r["estimate"], 1, lang=lang)),
-        Column(header=_limits(lang), cell=lambda r: _shares(r, lang)),
-        Column(header="Kaplan-Meier", cell=lambda r: percent(r["alone"], 1, lang=lang)),
+        column.text("event", prefix="event_"),
+        column.text("arm"),
+        column.count("quarter").always(),
+        column.count("n_risk"),
+        column.percent("estimate", 1, header="Aalen-Johansen"),
+        Column(header=INTERVAL[lang], cell=lambda r: _shares(r, lang)),
+        column.percent("alone", 1, header="Kaplan-Meier"),
     ]
     return report_table(frame, columns)
 
@@ -371,17 +340,17 @@ def _shares(row: pd.Series[Any], lang: Lang) -> str:
 @table_or_sentence
 def interrupted(results: Results, *, age_band: str = "all") -> ReportTable:
     """Show the interrupted time series by arm: trend before, step, bend, difference, with and without the peak."""
-    frame, lang = results.table("interrupted"), results.lang
+    frame = results.table("interrupted")
     frame = frame[(frame["age_band"] == age_band) & (frame["outcome"] == results.study.headline.outcomes[0])]
-    labels = column_labels(results, "interrupted")
+    column = columns_of(results, "interrupted")
     columns = [
-        text_column(labels["series"], "series", lang),
-        Column(header=labels["term"], cell=lambda r: term(f"series_{r['term']}", lang), numeric=False),
-        number_column(labels["estimate"], "estimate", lang),
-        interval_column(lang),
+        column.text("series"),
+        column.text("term", prefix="series_"),
+        column.number("estimate"),
+        column.interval(),
     ]
     if frame["arm"].nunique() > 1:
-        columns.insert(0, text_column(labels["arm"], "arm", lang))
+        columns.insert(0, column.text("arm"))
     else:
-        columns += [Column(header=labels["p_value"], cell=lambda r: p_value(r["p_value"], lang=lang))]
+        columns += [column.p_value()]
     return report_table(frame, columns)

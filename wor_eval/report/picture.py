@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from wor_eval.language import number
+from wor_eval.report.terms import term
+from wor_eval.study import Lang
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -94,12 +98,29 @@ def finish(figure: Figure, *, alt: str) -> Picture:
     return Picture(svg=svg.getvalue(), png=png.getvalue(), alt=alt)
 
 
-def nothing_to_show(*, says: str) -> Picture:
+def nothing_to_show(lang: Lang) -> Picture:
     """Draw a sentence where every value of a figure is hidden."""
+    return sentence(term("nothing_to_show", lang))
+
+
+def sentence(says: str) -> Picture:
+    """Draw a sentence in the place of a figure."""
     figure, (axes,) = new_figure(height=0.8)
     axes.axis("off")
     axes.text(0.5, 0.5, says, ha="center", va="center", color=MUTED, fontsize=9)
     return finish(figure, alt=says)
+
+
+def label_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Name the rows of a figure that stand below each other, at heights 0, -1, -2 and on."""
+    axes.set_yticks([-i for i in range(len(names))], names, fontsize=8.5)
+    axes.set_ylim(-len(names) + 0.4, 0.6)
+    axes.tick_params(axis="y", length=0)
+
+
+def percent_axis(axis: Any, lang: Lang) -> None:
+    """Write the numbers along an axis, which are per cent already, with their sign."""
+    axis.set_major_formatter(lambda value, _: f"{number(value, lang=lang)}%")
 
 
 def decimal_axis(axis: Any, lang: str) -> None:

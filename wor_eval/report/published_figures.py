@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wor_eval.language import interval, number
 from wor_eval.report.figures import neutral_line
-from wor_eval.report.picture import COLOURS, INK, MARKERS, MUTED, Picture, finish, new_figure, nothing_to_show
+from wor_eval.report.picture import (
+    COLOURS,
+    INK,
+    MARKERS,
+    MUTED,
+    Picture,
+    finish,
+    label_rows,
+    new_figure,
+    nothing_to_show,
+)
 from wor_eval.report.published_tables import short
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term
@@ -37,7 +47,7 @@ def forest(results: Results) -> Picture:
     """
     frame, lang = results.table("published_effects"), results.lang
     if frame.empty:
-        return nothing_to_show(says=term("nothing_to_show", lang))
+        return nothing_to_show(lang)
     pooled = results.table("pooled")
     pooled = pooled[pooled["pooled"]]
     panels = [(key, _ordered(rows), _of(pooled, key)) for key, rows in frame.groupby(_KEY, sort=False)]
@@ -72,9 +82,7 @@ def _panel(
         together = "Samengevoegd" if lang == "nl" else "Pooled"
         of = term("published_" + row["design"], lang).split(",")[0].lower()
         labels.append(together if len(pooled) == 1 else f"{together}: {of}")
-    axes.set_yticks([-i for i in range(len(labels))], labels, fontsize=8.5)
-    axes.set_ylim(-len(labels) + 0.4, 0.6)
-    axes.tick_params(axis="y", length=0)
+    label_rows(axes, labels)
     axes.spines["left"].set_visible(False)
     neutral_line(axes, key[1], lang)
     axes.margins(x=0.08)

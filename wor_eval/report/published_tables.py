@@ -6,9 +6,9 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from wor_eval.language import MISSING, interval, number, percent
+from wor_eval.language import MISSING, interval, number
+from wor_eval.report.columns import INTERVAL, Column, ReportTable, columns_of, report_table
 from wor_eval.report.results import Results
-from wor_eval.report.tables import Column, ReportTable, column_labels, count_column, report_table
 from wor_eval.report.terms import term
 from wor_eval.study import Lang
 
@@ -58,34 +58,32 @@ def _text(header: str, stem: str, lang: Lang) -> Column:
 
 def _words(results: Results, table: str, *stems: str) -> tuple[str, ...]:
     """Give the labels of columns that come in both languages, without the name of the language."""
-    labels = column_labels(results, table)
+    labels = columns_of(results, table).labels
     return tuple(labels[f"{stem}_{results.lang}"].split(" (")[0] for stem in stems)
 
 
 def sources(results: Results) -> ReportTable:
     """Show each source: its design, who they are and how many."""
-    lang, labels = results.lang, column_labels(results, "published_sources")
+    lang, column = results.lang, columns_of(results, "published_sources")
     study, population = _words(results, "published_sources", "study", "population")
     columns = [
         _citation(lang),
-        Column(
-            header=labels["design"], cell=lambda row: term(f"published_{row['design']}", lang), numeric=False
-        ),
+        column.text("design", prefix="published_"),
         _text(study, "study", lang),
         _text(population, "population", lang),
-        count_column(labels["n_persons"], "n_persons", lang),
+        column.count("n_persons"),
     ]
     return report_table(results.table("published_sources"), columns)
 
 
 def access(results: Results) -> ReportTable:
     """Show what of each source could be seen, and where it is found."""
-    lang, labels = results.lang, column_labels(results, "published_sources")
+    lang, column = results.lang, columns_of(results, "published_sources")
     (seen,) = _words(results, "published_sources", "access")
     columns = [
         _citation(lang),
         _text(seen, "access", lang),
-        Column(header=labels["found_at"], cell=lambda row: _link(str(row["found_at"])), numeric=False),
+        Column(header=column.labels["found_at"], cell=lambda row: _link(str(row["found_at"])), numeric=False),
     ]
     return report_table(results.table("published_sources"), columns)
 
@@ -97,7 +95,7 @@ def _link(found_at: str) -> str:
 
 def beside(results: Results) -> ReportTable:
     """Show what is printed beside what follows from the other printed numbers, the largest trouble first."""
-    lang, labels = results.lang, column_labels(results, "recomputed")
+    lang, column = results.lang, columns_of(results, "recomputed")
     frame = results.table("recomputed")
     frame = frame[frame["verdict"] != "nothing_printed"]
     order = frame["verdict"].map({verdict: place for place, verdict in enumerate(_WORST_FIRST)})
@@ -106,15 +104,15 @@ def beside(results: Results) -> ReportTable:
     columns = [
         _citation(lang),
         _text(quantity, "quantity", lang),
-        Column(header=labels["printed"], cell=lambda row: _printed(row, lang)),
+        Column(header=column.labels["printed"], cell=lambda row: _printed(row, lang)),
         Column(
-            header=labels["recomputed"],
+            header=column.labels["recomputed"],
             cell=lambda row: number(row["recomputed"], int(row["decimals"]), lang=lang),
         ),
-        Column(header=labels["gap"], cell=lambda row: number(row["gap"], int(row["decimals"]), lang=lang)),
         Column(
-            header=labels["verdict"], cell=lambda row: term(f"verdict_{row['verdict']}", lang), numeric=False
+            header=column.labels["gap"], cell=lambda row: number(row["gap"], int(row["decimals"]), lang=lang)
         ),
+        column.text("verdict", prefix="verdict_"),
     ]
     return report_table(frame, columns)
 
@@ -129,7 +127,7 @@ def _followed(row: pd.Series[Any], lang: Lang) -> str:
 
 def follows(results: Results) -> ReportTable:
     """Show what follows from the printed numbers where the source prints nothing to set beside it."""
-    lang, labels = results.lang, column_labels(results, "recomputed")
+    lang, column = results.lang, columns_of(results, "recomputed")
     frame = results.table("recomputed")
     frame = frame[frame["verdict"] == "nothing_printed"]
     (quantity,) = _words(results, "recomputed", "quantity")
@@ -137,9 +135,9 @@ def follows(results: Results) -> ReportTable:
     columns = [
         _citation(lang),
         _text(quantity, "quantity", lang),
-        Column(header=labels["recomputed"], cell=lambda row: _followed(row, lang)),
+        Column(header=column.labels["recomputed"], cell=lambda row: _followed(row, lang)),
         Column(
-            header="95%-BI" if lang == "nl" else "95% CI",
+            header=INTERVAL[lang],
             cell=lambda row: _limits(row, ("conf_low", "conf_high"), lang),
         ),
         Column(header=rounding, cell=lambda row: _limits(row, ("rounding_low", "rounding_high"), lang)),
@@ -195,13 +193,13 @@ def as_printed(row: pd.Series[Any], lang: Lang) -> str:
 
 def printed(results: Results) -> ReportTable:
     """Show every printed number of every source, with where it stands."""
-    lang, labels = results.lang, column_labels(results, "published_numbers")
+    lang, column = results.lang, columns_of(results, "published_numbers")
     quantity, where = _words(results, "published_numbers", "quantity", "where")
     columns = [
         _citation(lang),
         _text(quantity, "quantity", lang),
-        Column(header=labels["value"], cell=lambda row: as_printed(row, lang)),
-        Column(header=labels["basis"], cell=lambda row: term(f"basis_{row['basis']}", lang), numeric=False),
+        Column(header=column.labels["value"], cell=lambda row: as_printed(row, lang)),
+        column.text("basis", prefix="basis_"),
         _text(where, "where", lang),
     ]
     return report_table(results.table("published_numbers"), columns)
@@ -209,21 +207,19 @@ def printed(results: Results) -> ReportTable:
 
 def pooled(results: Results) -> ReportTable:
     """Show by outcome and design what is pooled, with a prediction interval, or that there is too little to pool."""
-    lang, labels = results.lang, column_labels(results, "pooled")
+    lang, column = results.lang, columns_of(results, "pooled")
     (label,) = _words(results, "pooled", "label")
     columns = [
         _text(label, "label", lang),
-        Column(
-            header=labels["design"], cell=lambda row: term(f"published_{row['design']}", lang), numeric=False
-        ),
-        count_column(labels["n_found"], "n_found", lang),
-        count_column(labels["n_usable"], "n_usable", lang),
-        Column(header=labels["pooled"], cell=lambda row: _pooled(row, lang)),
+        column.text("design", prefix="published_"),
+        column.count("n_found"),
+        column.count("n_usable"),
+        Column(header=column.labels["pooled"], cell=lambda row: _pooled(row, lang)),
         Column(
             header="Volgend onderzoek" if lang == "nl" else "Next study",
             cell=lambda row: _range(row, "prediction", lang),
         ),
-        Column(header="I²", cell=lambda row: percent(row["i2"], lang=lang)),
+        column.percent("i2", header="I²"),
     ]
     return report_table(results.table("pooled"), columns)
 

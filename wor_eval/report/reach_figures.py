@@ -9,6 +9,7 @@ import numpy as np
 from wor_eval.effects.funnel import funnel_limits
 from wor_eval.effects.reach_steps import STEPS
 from wor_eval.language import number, percent
+from wor_eval.report.columns import HIDDEN
 from wor_eval.report.picture import (
     COLOURS,
     GRID,
@@ -21,20 +22,16 @@ from wor_eval.report.picture import (
     finish,
     new_figure,
     nothing_to_show,
+    percent_axis,
 )
 from wor_eval.report.reach_tables import level_words, per
 from wor_eval.report.results import Results
-from wor_eval.report.tables import HIDDEN
 from wor_eval.report.terms import term
 from wor_eval.study import Lang
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-
-
-def _none(results: Results) -> Picture:
-    return nothing_to_show(says=term("nothing_to_show", results.lang))
 
 
 def pyramid(results: Results) -> Picture:
@@ -53,7 +50,7 @@ def pyramid(results: Results) -> Picture:
     """
     frame, lang = results.table("reach_pyramid"), results.lang
     if frame["suppressed"].all():
-        return _none(results)
+        return nothing_to_show(results.lang)
     ages = list(dict.fromkeys(frame["age_group"]))
     figure, (axes,) = new_figure(height=0.42 * len(ages) + 1.3)
     highest = 100 * float(np.nanmax(frame[["share_referred", "share_registered"]].to_numpy(float)))
@@ -121,7 +118,7 @@ def run_chart(results: Results, *, area: str = "all") -> Picture:
     frame, lang = results.table("reach_quarters"), results.lang
     rows = frame[frame["area"] == area].reset_index(drop=True)
     if rows.empty or rows["suppressed"].all() or rows["rate"].isna().all():
-        return _none(results)
+        return nothing_to_show(lang)
     figure, (axes,) = new_figure(height=3.6)
     at = np.arange(len(rows))
     rate, low, high, centre = (rows[c].to_numpy(float) for c in ("rate", "low", "high", "centre"))
@@ -160,11 +157,11 @@ def funnel(results: Results) -> Picture:
         are left.
     """
     if "reach_funnel" not in results.tables:
-        return _none(results)
+        return nothing_to_show(results.lang)
     frame, spread = results.table("reach_funnel"), results.table("reach_spread").iloc[0]
     frame, lang = frame[~frame["suppressed"]].astype({"expected": float, "ratio": float}), results.lang
     if len(frame) < 2 or spread["suppressed"]:
-        return _none(results)
+        return nothing_to_show(results.lang)
     figure, (axes,) = new_figure(height=4.1)
     grid = np.linspace(0.6 * frame["expected"].min(), 1.08 * frame["expected"].max(), 200)
     low, high = funnel_limits(
@@ -226,7 +223,7 @@ def rates(results: Results, *, dimension: str) -> Picture:
     frame, lang = results.table("reach_rates"), results.lang
     rows = frame[frame["dimension"] == dimension].reset_index(drop=True)
     if rows.empty or rows["suppressed"].all():
-        return _none(results)
+        return nothing_to_show(results.lang)
     figure, (axes,) = new_figure(height=0.34 * len(rows) + 1.1)
     for place, row in rows.iterrows():
         height = -int(place)
@@ -275,7 +272,7 @@ def steps(results: Results) -> Picture:
     frame, lang = results.table("reach_steps"), results.lang
     frame = frame[(frame["age_band"] != "all") & ~frame["suppressed"]]
     if frame.empty:
-        return _none(results)
+        return nothing_to_show(results.lang)
     figure, (axes,) = new_figure(height=3.4)
     for style, (band, rows) in enumerate(frame.groupby("age_band", sort=False)):
         at = np.array([STEPS.index(step) for step in rows["step"]]) + 0.06 * (2 * style - 1)
@@ -294,7 +291,7 @@ def steps(results: Results) -> Picture:
         axes.vlines(at, low, high, lw=1.4, **look)
     axes.set_xticks(range(len(STEPS)), [term(f"step_{step}", lang) for step in STEPS])
     axes.set_ylim(0, 104)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{number(value, lang=lang)}%")
+    percent_axis(axes.yaxis, lang)
     axes.grid(axis="y", color=GRID, lw=0.7)
     axes.set_ylabel("Deel van de verwijzingen" if lang == "nl" else "Share of referrals")
     axes.legend(loc="lower left")

@@ -7,19 +7,11 @@ from typing import TYPE_CHECKING, Any
 from wor_eval.data.dictionary import read_dictionary
 from wor_eval.effects.proportions import difference_of
 from wor_eval.errors import WorEvalError
-from wor_eval.language import MISSING, interval, number, percent
+from wor_eval.language import MISSING, interval, number
 from wor_eval.reach_plan import Reach
+from wor_eval.report.columns import HIDDEN, INTERVAL, Column, Columns, ReportTable, columns_of, report_table
 from wor_eval.report.indicators import Indicator, read_indicators
 from wor_eval.report.results import Results
-from wor_eval.report.tables import (
-    HIDDEN,
-    Column,
-    ReportTable,
-    column_labels,
-    count_column,
-    number_column,
-    report_table,
-)
 from wor_eval.report.terms import term
 from wor_eval.study import Lang
 
@@ -58,76 +50,63 @@ def level_words(dimension: str, level: str, lang: Lang) -> str:
     return term(f"{dimension}_{level}", lang, otherwise=term(level, lang))
 
 
-def _words(header: str, column: str, prefix: str, lang: Lang) -> Column:
-    return Column(header=header, cell=lambda r: level_words(prefix, str(r[column]), lang), numeric=False)
-
-
-def _share(header: str, column: str, lang: Lang) -> Column:
-    return Column(header=header, cell=lambda r: percent(float(r[column]), lang=lang))
+def _words(column: Columns, name: str, dimension: str, *, header: str | None = None) -> Column:
+    return Column(
+        header=header or column.labels[name],
+        cell=lambda r: level_words(dimension, str(r[name]), column.lang),
+        numeric=False,
+    )
 
 
 def flags(results: Results) -> ReportTable:
     """Show what stands in the way of a rate, and how often."""
-    lang, labels = results.lang, column_labels(results, "reach_flags")
+    lang, column = results.lang, columns_of(results, "reach_flags")
 
     def count(row: pd.Series[Any]) -> str:
         return number(float(row["n_referrals"]) or float(row["n_units"]), lang=lang)
 
     columns = [
-        _words(labels["reason"], "reason", "reason", lang),
-        Column(header=labels["n_units"], cell=count),
+        _words(column, "reason", "reason"),
+        Column(header=column.labels["n_units"], cell=count),
     ]
     return report_table(results.table("reach_flags"), columns)
 
 
 def pyramid(results: Results) -> ReportTable:
     """Show the referred beside the registered, by age and sex."""
-    lang, labels = results.lang, column_labels(results, "reach_pyramid")
+    column = columns_of(results, "reach_pyramid")
     columns = [
-        _words(labels["age_group"], "age_group", "age", lang),
-        _words(labels["sex"], "sex", "sex", lang),
-        count_column(labels["n_referred"], "n_referred", lang),
-        count_column(labels["n_registered"], "n_registered", lang),
-        _share(labels["share_referred"], "share_referred", lang),
-        _share(labels["share_registered"], "share_registered", lang),
-        number_column(f"{labels['rate']} ({per(results)})", "rate", lang, 1),
+        _words(column, "age_group", "age"),
+        _words(column, "sex", "sex"),
+        column.count("n_referred"),
+        column.count("n_registered"),
+        column.percent("share_referred"),
+        column.percent("share_registered"),
+        column.number("rate", 1, header=f"{column.labels['rate']} ({per(results)})"),
     ]
     return report_table(results.table("reach_pyramid"), columns)
-
-
-def _limits(header: str, names: tuple[str, str], lang: Lang, digits: int = 1) -> Column:
-    low, high = names
-    return Column(
-        header=header,
-        cell=lambda r: (
-            MISSING
-            if r[[low, high]].isna().any()
-            else interval(float(r[low]), float(r[high]), digits, lang=lang)
-        ),
-    )
 
 
 def rates(results: Results, *, dimensions: tuple[str, ...]) -> ReportTable:
     """Show crude and standardised rates of some breakdowns, with gamma intervals."""
     frame, lang = results.table("reach_rates"), results.lang
-    labels = column_labels(results, "reach_rates")
-    ci = "95%-BI" if lang == "nl" else "95% CI"
+    column = columns_of(results, "reach_rates")
     columns = [
         Column(
-            header=labels["level"],
+            header=column.labels["level"],
             cell=lambda r: level_words(str(r["dimension"]), str(r["level"]), lang),
             numeric=False,
         ),
-        count_column(labels["referrals"], "referrals", lang),
-        number_column(labels["person_years"], "person_years", lang, 0),
-        number_column(labels["crude"], "crude", lang, 1),
-        _limits(f"{ci} ", ("crude_low", "crude_high"), lang),
+        column.count("referrals"),
+        column.number("person_years", 0),
+        column.number("crude", 1),
+        column.interval(1, of=("crude_low", "crude_high"), header=f"{INTERVAL[lang]} "),
     ]
     chosen = frame[frame["dimension"].isin(dimensions)]
     if chosen.loc[~chosen["suppressed"], "standardised"].notna().all():
         columns += [
-            number_column(labels["standardised"], "standardised", lang, 1),
-            _limits(ci, ("standardised_low", "standardised_high"), lang),
+            column.number("standardised", 1),
+            column.interval(1, of=("standardised_low", "standardised_high")),
         ]
     return report_table(chosen, columns)
 
@@ -135,15 +114,14 @@ def rates(results: Results, *, dimensions: tuple[str, ...]) -> ReportTable:
 def equity(results: Results) -> ReportTable:
     """Show standardised rates by neighbourhood income, and their ratio to the highest quintile."""
     frame, lang = results.table("reach_rates"), results.lang
-    labels = column_labels(results, "reach_rates")
-    ci = "95%-BI" if lang == "nl" else "95% CI"
+    column = columns_of(results, "reach_rates")
     columns = [
-        _words(term("dimension_income", lang), "level", "income", lang),
-        count_column(labels["referrals"], "referrals", lang),
-        number_column(labels["standardised"], "standardised", lang, 1),
-        _limits(ci, ("standardised_low", "standardised_high"), lang),
-        number_column(labels["ratio"], "ratio", lang),
-        _limits(f"{ci} ", ("ratio_low", "ratio_high"), lang, 2),
+        _words(column, "level", "income", header=term("dimension_income", lang)),
+        column.count("referrals"),
+        column.number("standardised", 1),
+        column.interval(1, of=("standardised_low", "standardised_high")),
+        column.number("ratio"),
+        column.interval(of=("ratio_low", "ratio_high"), header=f"{INTERVAL[lang]} "),
     ]
     return report_table(frame[frame["dimension"] == "income"], columns)
 
@@ -151,41 +129,41 @@ def equity(results: Results) -> ReportTable:
 def quarters(results: Results) -> ReportTable:
     """Show the rate by quarter of all areas together, with the limits of chance."""
     frame, lang = results.table("reach_quarters"), results.lang
-    labels = column_labels(results, "reach_quarters")
+    column = columns_of(results, "reach_quarters")
     columns = [
-        Column(header=labels["quarter"], cell=lambda r: str(r["quarter"]), numeric=False),
-        count_column(labels["referrals"], "referrals", lang),
-        number_column(labels["person_years"], "person_years", lang, 0),
-        number_column(labels["rate"], "rate", lang, 1),
-        _limits("Grenzen" if lang == "nl" else "Limits", ("low", "high"), lang),
-        Column(header=labels["outside"], cell=lambda r: term(str(r["outside"]), lang)),
+        column.written("quarter"),
+        column.count("referrals"),
+        column.number("person_years", 0),
+        column.number("rate", 1),
+        column.interval(1, of=("low", "high"), header="Grenzen" if lang == "nl" else "Limits"),
+        Column(header=column.labels["outside"], cell=lambda r: term(str(r["outside"]), lang)),
     ]
     chosen = frame[frame["area"] == "all"]
     if (chosen["flag"] != "ok").any():
-        columns.append(_words(labels["flag"], "flag", "flag", lang))
+        columns.append(_words(column, "flag", "flag"))
     return report_table(chosen, columns)
 
 
 def signals(results: Results) -> ReportTable:
     """Show what the rules for signals find, by area."""
-    lang, labels = results.lang, column_labels(results, "reach_signals")
+    lang, column = results.lang, columns_of(results, "reach_signals")
 
     def limit(allowed: float) -> str:
         return number(float(allowed), lang=lang) if allowed else MISSING
 
     def of(found: str, allowed: str) -> Column:
         return Column(
-            header=f"{labels[found]} ({labels[allowed].lower()})",
+            header=f"{column.labels[found]} ({column.labels[allowed].lower()})",
             cell=lambda r: f"{number(float(r[found]), lang=lang)} ({limit(r[allowed])})",
         )
 
     columns = [
-        _words(labels["area"], "area", "area", lang),
-        number_column(labels["centre"], "centre", lang, 1),
-        count_column(labels["n_outside"], "n_outside", lang),
+        _words(column, "area", "area"),
+        column.number("centre", 1),
+        column.count("n_outside"),
         of("longest_run", "longest_allowed"),
         of("crossings", "fewest_allowed"),
-        Column(header=labels["shift"], cell=lambda r: term(f"shift_{r['shift']}", lang)),
+        Column(header=column.labels["shift"], cell=lambda r: term(f"shift_{r['shift']}", lang)),
     ]
     return report_table(results.table("reach_signals"), columns)
 
@@ -193,33 +171,33 @@ def signals(results: Results) -> ReportTable:
 def practices(results: Results) -> ReportTable:
     """Show the practices outside the limits, by their drawn number; a cross where persons would be too few."""
     frame, lang = results.table("reach_funnel"), results.lang
-    labels = column_labels(results, "reach_funnel")
+    column = columns_of(results, "reach_funnel")
     columns = [
-        Column(header=labels["practice"], cell=lambda r: str(r["practice"]), numeric=False),
-        count_column(labels["n_referred"], "n_referred", lang),
-        number_column(labels["expected"], "expected", lang, 1),
-        number_column(labels["ratio"], "ratio", lang),
-        number_column(labels["z"], "z", lang, 1),
-        Column(header=labels["position"], cell=lambda r: term(f"position_{r['position']}", lang)),
+        column.written("practice"),
+        column.count("n_referred"),
+        column.number("expected", 1),
+        column.number("ratio"),
+        column.number("z", 1),
+        Column(header=column.labels["position"], cell=lambda r: term(f"position_{r['position']}", lang)),
     ]
     return report_table(frame, columns)
 
 
 def sources(results: Results, *, dimension: str) -> ReportTable:
     """Show referrals by referrer or by reason."""
-    frame, lang = results.table("reach_sources"), results.lang
-    labels = column_labels(results, "reach_sources")
+    frame = results.table("reach_sources")
+    column = columns_of(results, "reach_sources")
     columns = [
-        _words(labels["level"], "level", dimension, lang),
-        count_column(labels["referrals"], "referrals", lang),
-        _share(labels["share"], "share", lang),
+        _words(column, "level", dimension),
+        column.count("referrals"),
+        column.percent("share"),
     ]
     return report_table(frame[frame["dimension"] == dimension], columns)
 
 
 def steps(results: Results) -> ReportTable:
     """Show how many referrals reach each step, and the days between."""
-    lang, labels = results.lang, column_labels(results, "reach_steps")
+    lang, column = results.lang, columns_of(results, "reach_steps")
 
     def days(row: pd.Series[Any]) -> str:
         if row[["days_p25", "days_median", "days_p75"]].isna().any():
@@ -229,10 +207,10 @@ def steps(results: Results) -> ReportTable:
 
     middle = "Dagen: mediaan (middelste helft)" if lang == "nl" else "Days: median (middle half)"
     columns = [
-        _words(labels["age_band"], "age_band", "age", lang),
-        _words(labels["step"], "step", "step", lang),
-        count_column(labels["n_reached"], "n_reached", lang),
-        _share(labels["share"], "share", lang),
+        _words(column, "age_band", "age"),
+        _words(column, "step", "step"),
+        column.count("n_reached"),
+        column.percent("share"),
         Column(header=middle, cell=days),
     ]
     return report_table(results.table("reach_steps"), columns)
@@ -240,12 +218,12 @@ def steps(results: Results) -> ReportTable:
 
 def departures(results: Results) -> ReportTable:
     """Show the referrals that were not completed, by where they stopped and why."""
-    lang, labels = results.lang, column_labels(results, "reach_departures")
+    column = columns_of(results, "reach_departures")
     columns = [
-        _words(labels["stage"], "stage", "stage", lang),
-        _words(labels["outcome"], "outcome", "outcome", lang),
-        count_column(labels["n_referrals"], "n_referrals", lang),
-        _share(labels["share"], "share", lang),
+        _words(column, "stage", "stage"),
+        _words(column, "outcome", "outcome"),
+        column.count("n_referrals"),
+        column.percent("share"),
     ]
     return report_table(results.table("reach_departures"), columns)
 

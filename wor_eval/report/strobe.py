@@ -6,21 +6,12 @@ statement for studies of data that were collected for care and payment (doi:10.1
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from wor_eval.plan_parts import Text
+from wor_eval.report.checklist import Item, where
 
 Kind = Literal["before_after", "matched_cohort"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StrobeItem:
-    """One item: its number, what it asks in our words, and where it is answered."""
-
-    number: str
-    name: Text
-    where: Text
 
 
 # Number (R for RECORD), item in both languages, and where the report of each kind answers it, or why nothing does; one
@@ -108,16 +99,7 @@ _ELSEWHERE: Final = {
 }
 
 
-def _where(places: str) -> Text:
-    """Give the places in words; sections, tables and figures become references that the report resolves."""
-    parts = [
-        _ELSEWHERE[place] if place in _ELSEWHERE else Text(nl=f"@{place}", en=f"@{place}")
-        for place in places.split()
-    ]
-    return Text(nl="; ".join(part.nl for part in parts), en="; ".join(part.en for part in parts))
-
-
-def items(kind: Kind) -> tuple[StrobeItem, ...]:
+def items(kind: Kind) -> tuple[Item, ...]:
     """List the items in their order, with where the report of a kind answers them.
 
     Parameters
@@ -127,7 +109,7 @@ def items(kind: Kind) -> tuple[StrobeItem, ...]:
 
     Returns
     -------
-    tuple of StrobeItem
+    tuple of Item
         The 34 parts of the 22 items of STROBE, and the 13 items of RECORD.
 
     Examples
@@ -136,10 +118,10 @@ def items(kind: Kind) -> tuple[StrobeItem, ...]:
     ['1a', '1b', 'R1.1', 'R1.2']
     """
     return tuple(
-        StrobeItem(
+        Item(
             number=number,
             name=Text(nl=nl, en=en),
-            where=_where(places[-1] if kind == "matched_cohort" else places[0]),
+            where=where(places[-1] if kind == "matched_cohort" else places[0], _ELSEWHERE),
         )
         for number, nl, en, *places in _ASKED
     )

@@ -14,8 +14,8 @@ from wor_eval.cohort.build import Cohort, build_cohort
 from wor_eval.data.read import StudyData, read_data
 from wor_eval.data.simulate import Scenario, simulate_study
 from wor_eval.language import interval, number
+from wor_eval.report.columns import ReportTable
 from wor_eval.report.results import RESULTS_VARIABLE
-from wor_eval.report.tables import ReportTable
 from wor_eval.report.terms import term
 from wor_eval.study import Study, read_study
 
