@@ -154,7 +154,7 @@ def simulate_panel(
     rng = np.random.default_rng([seed, 1])
     people = draw_people(rng, persons)
     uptake = draw_uptake(rng, n_practices(persons))
-    episode = _episodes(rng, persons)
+    episode = episodes(rng, MONTHS, persons)
     counterfactual = _contacts(rng, people, episode, ageing=ageing)
     month, selected_on = draw_referrals(
         rng, people, counterfactual, uptake=uptake, share=referral_share, peak_share=on_peak
@@ -208,11 +208,11 @@ def _wrong_effects(effects: Mapping[str, float] | None, scenario: str) -> list[s
     return [f"effects: the rate ratio of band {band} is not above 0 and at most 1" for band in wrong]
 
 
-def _episodes(rng: np.random.Generator, persons: int) -> npt.NDArray[np.float32]:
-    """Draw the transient of each month and person, shape (72, n): log-normal AR(1) with mean 1."""
-    log = rng.standard_normal((MONTHS, persons), dtype=np.float32)
+def episodes(rng: np.random.Generator, months: int, n: int) -> npt.NDArray[np.float32]:
+    """Draw the transient of each month and person, shape (months, n): log-normal AR(1) with mean 1."""
+    log = rng.standard_normal((months, n), dtype=np.float32)
     fresh = np.float32(np.sqrt(1 - EPISODE_MEMORY**2))
-    for month in range(1, MONTHS):
+    for month in range(1, months):
         log[month] = np.float32(EPISODE_MEMORY) * log[month - 1] + fresh * log[month]
     episode: npt.NDArray[np.float32] = np.exp(np.float32(EPISODE_SD) * log - np.float32(EPISODE_SD**2 / 2))
     return episode

@@ -10,14 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from wor_eval.data.calibration import (
-    EPISODE_MEMORY,
-    EPISODE_SD,
     LEVEL_SHAPE,
     PRACTICE_SD,
     contact_rate,
     population,
     sex_factor,
 )
+from wor_eval.data.panel import episodes
 from wor_eval.data.people import expected_chronic
 from wor_eval.data.selection import LEVEL_POWER, RECENT, peak_weight
 
@@ -142,7 +141,7 @@ def _contacts(
     """Draw the counts of every window from stretches that windows share; after month 0 some persons leave."""
     first, last = min(b[0] for b in blocks.values()), max(b[1] for b in blocks.values())
     total = np.zeros((last - first + 1, rate.size), dtype=np.float32)
-    np.cumsum(_episodes(rng, last - first, rate.size), axis=0, out=total[1:])
+    np.cumsum(episodes(rng, last - first, rate.size), axis=0, out=total[1:])
     edges = sorted({edge for block in blocks.values() for edge in block})
     end = np.where(leaves < 1, np.floor(leaves * last), last).astype(np.int64)
     everyone = np.arange(rate.size)
@@ -161,16 +160,6 @@ def _contacts(
     counts = {name: sum((count for count, _ in part), np.zeros_like(end)) for name, part in parts.items()}
     observed = {name: sum((months for _, months in part), np.zeros_like(end)) for name, part in parts.items()}
     return counts, observed
-
-
-def _episodes(rng: np.random.Generator, months: int, n: int) -> npt.NDArray[np.float32]:
-    """Draw the transient of each month and person, shape (months, n): log-normal AR(1) with mean 1."""
-    log = rng.standard_normal((months, n), dtype=np.float32)
-    fresh = np.float32(np.sqrt(1 - EPISODE_MEMORY**2))
-    for month in range(1, months):
-        log[month] = np.float32(EPISODE_MEMORY) * log[month - 1] + fresh * log[month]
-    episode: npt.NDArray[np.float32] = np.exp(np.float32(EPISODE_SD) * log - np.float32(EPISODE_SD**2 / 2))
-    return episode
 
 
 def _recent(counts: Mapping[str, Ints], blocks: Mapping[str, Block]) -> Ints:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from wor_eval.effects.event_times import EventTimes, IntervalScale, event_times, positions, share_limits
 from wor_eval.effects.model_rows import Codes, Floats
-from wor_eval.effects.survival import Curve, Steps, survival_steps
+from wor_eval.effects.survival import Curve, Steps, curve_at, survival_steps
 from wor_eval.errors import EstimationError
 
 
@@ -69,17 +69,8 @@ def cumulative_incidence(
     rise = _rise(found, steps, mine.astype(np.float64))
     estimate = np.append(np.cumsum(rise), 0.0)[place]
     error = _errors(found, steps, rise, place, cause=cause)
-    low, high = share_limits(estimate, error, scale=interval, level=level)
-    events = np.append(np.cumsum(found.by_time(mine.astype(np.float64))), 0)
-    return Curve(
-        time=when,
-        n_risk=(found.time.size - np.searchsorted(np.sort(found.time), when, side="left")).astype(np.int64),
-        n_event=events[place].astype(np.int64),
-        estimate=estimate,
-        std_error=error,
-        conf_low=low,
-        conf_high=high,
-    )
+    limits = share_limits(estimate, error, scale=interval, level=level)
+    return curve_at(found, (when, place), (estimate, error, *limits), had=mine)
 
 
 def _rise(found: EventTimes, steps: Steps, mine: Floats) -> Floats:

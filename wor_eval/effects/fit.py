@@ -171,6 +171,38 @@ def normal_table(
     )
 
 
+def two_arms_table(
+    names: tuple[str, ...], plain: tuple[Floats, Floats], log_ratio: tuple[float, float], *, level: float
+) -> TermTable:
+    """Give the mean of each arm, their ratio, and differences, with normal intervals.
+
+    Parameters
+    ----------
+    names : tuple of str, length m
+        Referred, comparison, ratio, differences.
+    plain : tuple of two ndarray, shape (m - 1,)
+        All but the ratio, and their standard errors.
+    log_ratio : (float, float)
+        Logarithm of the ratio, and its standard error.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    TermTable
+        The p-value of a mean is NaN, as zero is no hypothesis.
+    """
+    apart = normal_table(names[:2] + names[3:], *plain, level=level, ratio=False)
+    value, error = np.array(log_ratio[:1]), np.array(log_ratio[1:])
+    ratio = normal_table(names[2:3], value, error, level=level, ratio=True)
+    merged = {
+        name: np.insert(getattr(apart, name), 2, getattr(ratio, name)[0])
+        for name in ("estimate", "std_error", "conf_low", "conf_high", "p_value")
+    }
+    merged["p_value"][:2] = np.nan
+    return TermTable(names=names, **merged)
+
+
 def coefficients(fit: Fit, *, scale: Scale = "link", level: float = 0.95) -> TermTable:
     """Coefficients of a regression with interval and p-value.
 

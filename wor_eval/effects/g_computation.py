@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wor_eval.effects.fit import AbsorbedGroups, Fit, TermTable, normal_table
+from wor_eval.effects.fit import AbsorbedGroups, Fit, TermTable, two_arms_table
 from wor_eval.effects.model_rows import Codes, Floats, as_columns, code_ids, sum_by_code
 from wor_eval.errors import EstimationError
 
@@ -260,12 +260,5 @@ def _table(totals: Floats, influence: Floats, level: float) -> TermTable:
     pieces = [by_cluster[:, 0], by_cluster[:, 1], by_cluster[:, 0] - by_cluster[:, 1], spread]
     error = np.sqrt([float(piece @ piece) for piece in pieces])
     plain = np.array([rates[0], rates[1], rates[0] - rates[1], follow_up])
-    differences = normal_table(QUANTITIES[:2] + QUANTITIES[3:], plain, error, level=level, ratio=False)
-    log_ratio = np.log(events[:1] / events[1:])
-    ratio = normal_table(("rate_ratio",), log_ratio, np.sqrt([float(logs @ logs)]), level=level, ratio=True)
-    merged = {
-        name: np.insert(getattr(differences, name), 2, getattr(ratio, name)[0])
-        for name in ("estimate", "std_error", "conf_low", "conf_high", "p_value")
-    }
-    merged["p_value"][:2] = np.nan
-    return TermTable(names=QUANTITIES, **merged)
+    log_ratio = (float(np.log(events[0] / events[1])), float(np.sqrt(logs @ logs)))
+    return two_arms_table(QUANTITIES, (plain, error), log_ratio, level=level)

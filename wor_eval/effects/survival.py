@@ -116,8 +116,24 @@ def kaplan_meier(
     when, place = positions(found, at, ended=bool(steps.survival[-1] == 0))
     estimate = np.append(steps.survival, 1.0)[place]
     error = _curve_errors(found, steps, place)
-    low, high = share_limits(estimate, error, scale=interval, level=level)
-    events = np.append(np.cumsum(found.by_time((found.cause > 0).astype(float))), 0)
+    limits = share_limits(estimate, error, scale=interval, level=level)
+    return curve_at(found, (when, place), (estimate, error, *limits), had=found.cause > 0)
+
+
+def curve_at(
+    found: EventTimes,
+    at: tuple[Floats, NDArray[np.intp]],
+    known: tuple[Floats, Floats, Floats, Floats],
+    *,
+    had: NDArray[np.bool_],
+) -> Curve:
+    """Make a curve at the times and places that :func:`positions` gives, with the persons at risk and with the event.
+
+    `known` is the estimate with its standard error and limits, each (q,); `had` tells who had the event, (n,).
+    """
+    when, place = at
+    estimate, error, low, high = known
+    events = np.append(np.cumsum(found.by_time(had.astype(np.float64))), 0)
     return Curve(
         time=when,
         n_risk=(found.time.size - np.searchsorted(np.sort(found.time), when, side="left")).astype(np.int64),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wor_eval.effects.covariance import SmallSample
-from wor_eval.effects.fit import Fit, TermTable, normal_table
+from wor_eval.effects.fit import Fit, TermTable, two_arms_table
 from wor_eval.effects.logistic import LogisticFit, logistic_regression, predicted_share
 from wor_eval.effects.model_rows import Floats, as_columns, code_ids
 from wor_eval.effects.regression import gamma_regression
@@ -218,18 +218,6 @@ def _table(arms: list[_Arm], level: float) -> TermTable:
     pieces = [one.influence, other.influence, one.influence - other.influence]
     error = np.sqrt([float(piece @ piece) for piece in pieces])
     logs = one.influence / one.mean - other.influence / other.mean
-    plain = normal_table(
-        (QUANTITIES[0], QUANTITIES[1], QUANTITIES[3]),
-        np.array([one.mean, other.mean, one.mean - other.mean]),
-        error,
-        level=level,
-        ratio=False,
-    )
-    log_ratio = np.log([one.mean / other.mean])
-    ratio = normal_table(("cost_ratio",), log_ratio, np.sqrt([float(logs @ logs)]), level=level, ratio=True)
-    merged = {
-        name: np.insert(getattr(plain, name), 2, getattr(ratio, name)[0])
-        for name in ("estimate", "std_error", "conf_low", "conf_high", "p_value")
-    }
-    merged["p_value"][:2] = np.nan
-    return TermTable(names=QUANTITIES, **merged)
+    plain = np.array([one.mean, other.mean, one.mean - other.mean])
+    log_ratio = (float(np.log(one.mean / other.mean)), float(np.sqrt(logs @ logs)))
+    return two_arms_table(QUANTITIES, (plain, error), log_ratio, level=level)
