@@ -7,6 +7,7 @@ from typing import Final
 from wor_eval.study import Lang
 
 MISSING: Final = "–"
+INTERVAL: Final = {"nl": "95%-BI", "en": "95% CI"}
 _MONTHS: Final = {
     "nl": "januari februari maart april mei juni juli augustus september oktober november december",
     "en": "January February March April May June July August September October November December",

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from wor_eval.attenders_plan import FrequentAttenders
 from wor_eval.errors import WorEvalError
 from wor_eval.language import interval, listing, number, percent
 from wor_eval.report.absent import words_or_sentence
+from wor_eval.report.prose import TOO_FEW, named_interval
 from wor_eval.report.results import Results
 from wor_eval.report.words import Prose
-from wor_eval.study import Lang
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_HIDDEN: Final = {
-    "nl": "Dit is niet te publiceren: er staan te weinig personen achter.",
-    "en": "This cannot be published: too few persons stand behind it.",
-}
 
 
 def plan_of(results: Results) -> FrequentAttenders:
@@ -50,21 +45,18 @@ def headline(results: Results) -> Prose:
     frame = results.table("attender_persistence")
     rows = [_row(frame, {"age_group": "all", "years": years}) for years in (2, 3)]
     if chosen is None or rows[0] is None or rows[1] is None:
-        return Prose(_HIDDEN[lang])
+        return Prose(TOO_FEW[lang])
     share = percent(float(chosen["share"]), 1, lang=lang)
     later = [
-        f"{percent(float(r['share']), 1, lang=lang)} ({_limits(r, lang)})" for r in rows if r is not None
+        f"{percent(float(r['share']), 1, lang=lang)} ({named_interval(r, 1, lang, times=100)})"
+        for r in rows
+        if r is not None
     ]
     if lang == "nl":
         return Prose(f"Van de ingeschrevenen was {share} in het eerste jaar een frequente bezoeker. Van hen was "
                      f"{later[0]} dat ook het volgende jaar, en {later[1]} alle drie de jaren.")  # fmt: skip
     return Prose(f"Of the registered {share} were frequent attenders in the first year. Of these {later[0]} were so the "
                  f"next year too, and {later[1]} in all three years.")  # fmt: skip
-
-
-def _limits(row: pd.Series[Any], lang: Lang) -> str:
-    label = "95%-BI" if lang == "nl" else "95% CI"
-    return f"{label} {interval(100 * float(row['conf_low']), 100 * float(row['conf_high']), 1, lang=lang)}"
 
 
 def definition(results: Results) -> Prose:
@@ -98,7 +90,7 @@ def fall(results: Results) -> Prose:
         for year in sorted(set(frame["year"]))
     ]
     if any(row is None for row in means):
-        return Prose(_HIDDEN[lang])
+        return Prose(TOO_FEW[lang])
     first, second, third = (float(row["mean"]) for row in means if row is not None)
     numbers = [number(value, 1, lang=lang) for value in (first, second, third)]
     drop = percent(1 - second / first, lang=lang)
@@ -143,7 +135,7 @@ def burden(results: Results) -> Prose:
     lang = results.lang
     row = _row(results.table("attender_burden"), {"frequent": "three_years"})
     if row is None:
-        return Prose(_HIDDEN[lang])
+        return Prose(TOO_FEW[lang])
     persons, contacts = (percent(float(row[c]), 1, lang=lang) for c in ("share_persons", "share_contacts"))
     known = row[["share_costs"]].notna().all()
     costs = percent(float(row["share_costs"]), 1, lang=lang) if known else ""
@@ -162,7 +154,7 @@ def prediction(results: Results) -> Prose:
     lang = results.lang
     row = _row(results.table("attender_accuracy"), {"measure": "auc_cross_validated"})
     if row is None:
-        return Prose(_HIDDEN[lang])
+        return Prose(TOO_FEW[lang])
     area = number(float(row["estimate"]), 2, lang=lang)
     limits = interval(float(row["conf_low"]), float(row["conf_high"]), 2, lang=lang)
     if lang == "nl":

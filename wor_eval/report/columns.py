@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from wor_eval.language import MISSING, interval, number, p_value, percent
+from wor_eval.language import INTERVAL, MISSING, interval, number, p_value, percent
 from wor_eval.report.results import Results, describe_table
 from wor_eval.report.terms import term
 from wor_eval.study import Lang
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HIDDEN: Final = "×"
-INTERVAL: Final = {"nl": "95%-BI", "en": "95% CI"}
 Cell = Callable[["pd.Series[Any]"], str]
 Digits = int | Callable[["pd.Series[Any]"], int]
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wor_eval.data.dictionary import read_dictionary
-from wor_eval.language import interval, number
+from wor_eval.language import INTERVAL, interval, number
 from wor_eval.report.absent import table_or_sentence
-from wor_eval.report.columns import HIDDEN, INTERVAL, Column, ReportTable, columns_of, report_table, written
+from wor_eval.report.columns import HIDDEN, Column, ReportTable, columns_of, report_table, written
 from wor_eval.report.results import Results
 from wor_eval.report.tables import concentration_columns
 from wor_eval.report.terms import term

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from wor_eval.effects.estimate import ALL_BANDS
-from wor_eval.language import interval, number, percent
+from wor_eval.language import number, percent
 from wor_eval.report.absent import words_or_sentence
+from wor_eval.report.prose import TOO_FEW, named_interval
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term
 from wor_eval.report.words import Prose
@@ -15,11 +16,6 @@ from wor_eval.study import Lang
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_HIDDEN: Final = {
-    "nl": "Dit is niet te publiceren: er staan te weinig personen achter.",
-    "en": "This cannot be published: too few persons stand behind it.",
-}
 
 
 def _row(frame: pd.DataFrame, column: str, value: str, *, event: str | None = None) -> pd.Series[Any] | None:
@@ -29,11 +25,6 @@ def _row(frame: pd.DataFrame, column: str, value: str, *, event: str | None = No
         chosen &= frame["event"] == event
     frame = frame[chosen].dropna(subset=["estimate"])
     return None if frame.empty else frame.iloc[0]
-
-
-def _limits(row: pd.Series[Any], digits: int, lang: Lang) -> str:
-    label = "95%-BI" if lang == "nl" else "95% CI"
-    return f"{label} {interval(row['conf_low'], row['conf_high'], digits, lang=lang)}"
 
 
 def _direction(row: pd.Series[Any]) -> str:
@@ -50,7 +41,7 @@ def _of_each(results: Results, table: str, say: Callable[[pd.DataFrame, Lang], s
         label = results.study.outcome(str(outcome)).label.in_(lang)
         said = say(rows, lang)
         parts.append(f"*{label}*: {said}" if frame["outcome"].nunique() > 1 else said)
-    return Prose(" ".join(parts) or _HIDDEN[lang])
+    return Prose(" ".join(parts) or TOO_FEW[lang])
 
 
 @words_or_sentence
@@ -62,9 +53,9 @@ def costs(results: Results) -> Prose:
 def _costs(frame: pd.DataFrame, lang: Lang) -> str:
     row = _row(frame, "method", "bootstrap_t")
     if row is None:
-        return _HIDDEN[lang]
+        return TOO_FEW[lang]
     size = number(abs(row["estimate"]), 0, lang=lang)
-    amount, limits = number(row["estimate"], 0, lang=lang), _limits(row, 0, lang)
+    amount, limits = number(row["estimate"], 0, lang=lang), named_interval(row, 0, lang)
     alone = row["contrast"] == "before_after"
     if lang == "nl":
         beside = "het jaar ervoor" if alone else "te verwachten was op grond van vergelijkbare mensen"
@@ -96,7 +87,7 @@ def concentration(results: Results) -> Prose:
 def _concentration(frame: pd.DataFrame, lang: Lang) -> str:
     rows = frame[(frame["age_band"] == ALL_BANDS) & ~frame["suppressed"]].sort_values("extreme_share")
     if rows.empty:
-        return _HIDDEN[lang]
+        return TOO_FEW[lang]
     row = rows.iloc[0]
     share = percent(row["extreme_share"], lang=lang)
     whole, without = (number(row[name], 0, lang=lang) for name in ("mean_change", "mean_change_without"))
@@ -121,9 +112,9 @@ def _wellbeing(frame: pd.DataFrame, lang: Lang) -> str:
     found = {method: _row(frame, "method", method) for method in ("complete_case", "ancova", "imputed")}
     row, adjusted = found["complete_case"], found["ancova"]
     if row is None:
-        return _HIDDEN[lang]
+        return TOO_FEW[lang]
     alone = row["contrast"] == "before_after"
-    said, limits = number(row["estimate"], 1, lang=lang), _limits(row, 1, lang)
+    said, limits = number(row["estimate"], 1, lang=lang), named_interval(row, 1, lang)
     if lang == "nl":
         what = (
             "De score veranderde gemiddeld" if alone else "Het verschil in score met vergelijkbare mensen is"
@@ -136,7 +127,7 @@ def _wellbeing(frame: pd.DataFrame, lang: Lang) -> str:
 
 
 def _adjusted(row: pd.Series[Any], lang: Lang, *, alone: bool) -> str:
-    said, limits = number(row["estimate"], 1, lang=lang), _limits(row, 1, lang)
+    said, limits = number(row["estimate"], 1, lang=lang), named_interval(row, 1, lang)
     if lang == "nl":
         if alone:
             return (
@@ -182,11 +173,11 @@ def _missing(tables: dict[str, pd.DataFrame], lang: Lang) -> str:
     row = _row(tables["score_effects"], "method", "imputed")
     if row is not None:
         parts += [_imputed(row, lang), _tips(tables["score_tipping"], lang)]
-    return " ".join(part for part in parts if part) or _HIDDEN[lang]
+    return " ".join(part for part in parts if part) or TOO_FEW[lang]
 
 
 def _imputed(row: pd.Series[Any], lang: Lang) -> str:
-    said, limits = number(row["estimate"], 1, lang=lang), _limits(row, 1, lang)
+    said, limits = number(row["estimate"], 1, lang=lang), named_interval(row, 1, lang)
     times = number(float(row["n_imputations"]), lang=lang)
     if lang == "nl":
         return f"Met ontbrekende antwoorden {times} keer ingevuld is de uitkomst {said} punt ({limits})."
@@ -222,10 +213,10 @@ def events(results: Results) -> Prose:
         name = term(f"event_{event}", lang)
         if both is not None:
             days = "dagen verschil" if lang == "nl" else "days of difference"
-            said = f"{number(both['estimate'], 0, lang=lang)} {days} ({_limits(both, 0, lang)})"
+            said = f"{number(both['estimate'], 0, lang=lang)} {days} ({named_interval(both, 0, lang)})"
         elif own is not None:
             days = "dagen" if lang == "nl" else "days"
-            said = f"{number(own['estimate'], 0, lang=lang)} {days} ({_limits(own, 0, lang)})"
+            said = f"{number(own['estimate'], 0, lang=lang)} {days} ({named_interval(own, 0, lang)})"
         else:
             said = "te weinig personen" if lang == "nl" else "too few persons"
         parts.append(f"{name}: {said}")
@@ -276,7 +267,7 @@ def _series_rows(results: Results, arm: str) -> dict[tuple[str, str], pd.Series[
 
 def _beside_trend(row: pd.Series[Any], lang: Lang) -> str:
     size = number(abs(row["estimate"]), 1, lang=lang)
-    limits = _limits(row, 1, lang)
+    limits = named_interval(row, 1, lang)
     if lang == "nl":
         way = "minder" if row["estimate"] < 0 else "meer"
         return (
@@ -291,7 +282,7 @@ def _beside_trend(row: pd.Series[Any], lang: Lang) -> str:
 
 
 def _without_peak(row: pd.Series[Any], lang: Lang) -> str:
-    said, limits = number(row["estimate"], 1, lang=lang), _limits(row, 1, lang)
+    said, limits = number(row["estimate"], 1, lang=lang), named_interval(row, 1, lang)
     if lang == "nl":
         return f"Zonder de drie maanden net voor de verwijzing is dat {said} ({limits})."
     return f"Without the three months just before referral it is {said} ({limits})."
@@ -329,8 +320,8 @@ def _beside_comparison(
 ) -> str:
     row = other.get(("difference", "all_months"))
     if row is None:
-        return _HIDDEN[lang]
-    said, limits = number(beside["estimate"], 1, lang=lang), _limits(beside, 1, lang)
+        return TOO_FEW[lang]
+    said, limits = number(beside["estimate"], 1, lang=lang), named_interval(beside, 1, lang)
     theirs = number(row["estimate"], 1, lang=lang)
     if lang == "nl":
         return (

@@ -6,8 +6,8 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from wor_eval.language import MISSING, interval, number
-from wor_eval.report.columns import INTERVAL, Column, ReportTable, columns_of, report_table
+from wor_eval.language import INTERVAL, MISSING, interval, number
+from wor_eval.report.columns import Column, ReportTable, columns_of, report_table
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term
 from wor_eval.study import Lang

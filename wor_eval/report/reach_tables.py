@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from wor_eval.data.dictionary import read_dictionary
 from wor_eval.effects.proportions import difference_of
 from wor_eval.errors import WorEvalError
-from wor_eval.language import MISSING, interval, number
+from wor_eval.language import INTERVAL, MISSING, interval, number
 from wor_eval.reach_plan import Reach
-from wor_eval.report.columns import HIDDEN, INTERVAL, Column, Columns, ReportTable, columns_of, report_table
+from wor_eval.report.columns import HIDDEN, Column, Columns, ReportTable, columns_of, report_table
 from wor_eval.report.indicators import Indicator, read_indicators
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from wor_eval.language import interval, listing, number, percent
+from wor_eval.language import listing, number, percent
+from wor_eval.report.prose import TOO_FEW, named_interval
 from wor_eval.report.reach_tables import level_words, per, plan_of
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term
 from wor_eval.report.words import Prose, age_words
-from wor_eval.study import Lang
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_HIDDEN: Final = {
-    "nl": "Dit is niet te publiceren: er staan te weinig personen achter.",
-    "en": "This cannot be published: too few persons stand behind it.",
-}
 
 
 def _rate_row(results: Results, dimension: str, level: str) -> pd.Series[Any] | None:
@@ -26,19 +21,13 @@ def _rate_row(results: Results, dimension: str, level: str) -> pd.Series[Any] | 
     return None if rows.empty else rows.iloc[0]
 
 
-def _limits(row: pd.Series[Any], name: str, digits: int, lang: Lang) -> str:
-    label = "95%-BI" if lang == "nl" else "95% CI"
-    low, high = float(row[f"{name}_low"]), float(row[f"{name}_high"])
-    return f"{label} {interval(low, high, digits, lang=lang)}"
-
-
 def headline(results: Results) -> Prose:
     """Say how many are referred, at which rate, and how that differs by age."""
     lang, row = results.lang, _rate_row(results, "all", "all")
     if row is None:
-        return Prose(_HIDDEN[lang])
+        return Prose(TOO_FEW[lang])
     count, rate = number(float(row["referrals"]), lang=lang), number(float(row["crude"]), 1, lang=lang)
-    limits, every = _limits(row, "crude", 1, lang), per(results)
+    limits, every = named_interval(row, 1, lang, of="crude"), per(results)
     if lang == "nl":
         first = f"Er waren {count} verwijzingen: {rate} {every} van ingeschrevenen ({limits})."
     else:
@@ -67,7 +56,7 @@ def signals(results: Results) -> Prose:
     lang, frame = results.lang, results.table("reach_signals")
     row = frame[frame["area"] == "all"].iloc[0]
     if row["suppressed"]:
-        return Prose(_HIDDEN[lang])
+        return Prose(TOO_FEW[lang])
     out, count = number(float(row["n_outside"]), lang=lang), number(float(row["n_quarters"]), lang=lang)
     nl = lang == "nl"
     points = (
@@ -105,7 +94,7 @@ def practices(results: Results) -> Prose:
         )
     row = results.table("reach_spread").iloc[0]
     if row["suppressed"]:
-        return Prose(_HIDDEN[lang])
+        return Prose(TOO_FEW[lang])
     count, out = number(float(row["n_practices"]), lang=lang), number(float(row["n_outside_95"]), lang=lang)
     far, phi = number(float(row["n_outside_99_8"]), lang=lang), number(float(row["dispersion"]), 1, lang=lang)
     wide = float(row["sd_between"]) > 0 or float(row["limits_factor"]) > 1
@@ -137,7 +126,7 @@ def equity(results: Results) -> Prose:
             if lang == "nl"
             else "Neighbourhood income is not in the data, or numbers are too small to compare."
         )
-    ratio, limits = number(float(row["ratio"]), 2, lang=lang), _limits(row, "ratio", 2, lang)
+    ratio, limits = number(float(row["ratio"]), 2, lang=lang), named_interval(row, 2, lang, of="ratio")
     apart = float(row["ratio_low"]) > 1 or float(row["ratio_high"]) < 1
     if lang == "nl":
         clear = "" if apart else " Dat verschil is niet duidelijk."
@@ -158,7 +147,7 @@ def steps(results: Results) -> Prose:
         if step in rows.index
     ]
     if not parts:
-        return Prose(_HIDDEN[lang])
+        return Prose(TOO_FEW[lang])
     days = number(plan_of(results).steps_days, lang=lang)
     if lang == "nl":
         return Prose(
@@ -178,7 +167,7 @@ def sources(results: Results) -> Prose:
             share = percent(float(top["share"]), lang=lang)
             parts.append(f"{level_words(dimension, str(top['level']), lang)} ({share})")
     if len(parts) < 2:
-        return Prose(_HIDDEN[lang])
+        return Prose(TOO_FEW[lang])
     if lang == "nl":
         return Prose(f"De vaakste verwijzer is de {parts[0]}; de vaakste reden {parts[1]}.")
     return Prose(f"The most frequent referrer is the {parts[0]}; the most frequent reason {parts[1]}.")
