@@ -58,9 +58,11 @@ def rows_in_duckdb(folder: Path) -> None:
 def cast_and_screened(folder: Path) -> None:
     """The same and every cell cast to the dictionary and screened, as when a study is read."""
     from wor_eval.data.dictionary import read_dictionary
-    from wor_eval.data.load import load_folder
+    from wor_eval.data.load import load_sources
+    from wor_eval.data.sources import find_sources
 
-    loaded = load_folder(folder, read_dictionary())
+    dictionary = read_dictionary()
+    loaded = load_sources(find_sources(folder, dictionary), dictionary)
     assert not loaded.findings, loaded.findings
 
 

@@ -21,7 +21,7 @@ from wor_eval.data.files import Unreadable, digest_files
 from wor_eval.data.findings import Finding
 from wor_eval.data.mapping_rules import KindBreak
 from wor_eval.data.receive import Received, connect, receive_frame, refusing_damage
-from wor_eval.data.sources import Source, Sources, find_sources
+from wor_eval.data.sources import Source, Sources
 from wor_eval.study import Assumption
 
 if TYPE_CHECKING:
@@ -99,11 +99,6 @@ def load_sources(sources: Sources, dictionary: Dictionary) -> Loaded:
     elif not loaded.refused:
         loaded.digest = _digest_tables(loaded.tables)
     return loaded
-
-
-def load_folder(folder: Path, dictionary: Dictionary) -> Loaded:
-    """Load every table of the dictionary that has a file in a folder: `load_sources` of that folder."""
-    return load_sources(find_sources(folder, dictionary), dictionary)
 
 
 def _accepted(loaded: Loaded, source: Source, accept: tuple[str, ...]) -> None:

@@ -103,7 +103,7 @@ def attender_tables(
     progress("the fall with nobody treated")
     tables["attender_fall"] = fall(found.yearly, found.chosen, plan)
     tables["attender_expected"] = expected_falls(found.yearly, found.chosen, found.threshold, plan)
-    tables["attender_published"] = published_beside(tables, plan)
+    tables["attender_published"] = published_beside(tables)
     gone = found.yearly.n_left_out
     notes = [f"{gone} persons registered at some time in these years but not throughout are left out"]
     return tables, found.yearly.years, notes

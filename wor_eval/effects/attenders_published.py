@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wor_eval.attenders_plan import FrequentAttenders
 from wor_eval.data.calibration import facts
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 _MEANS = {"not": "not", "one": "first_year", "three": "three_years"}
 
 
-def published_beside(tables: Mapping[str, pd.DataFrame], plan: FrequentAttenders) -> pd.DataFrame:
+def published_beside(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Set each published figure beside the same figure of this study.
 
     Returns

@@ -149,7 +149,7 @@ def _checks(matched: MatchedCohort, study: Study, outcome: str) -> Iterator[dict
         strength = e_value(headline.estimate, headline.conf_low, headline.conf_high, scale="rate_ratio")
         limit = min(v for v in (strength.e_value, strength.e_value_limit or 1.0))
         yield _check("e_value", strength.e_value, limit, sizes)
-    tipping = _tipping_gamma(matched, study, outcome)
+    tipping = _tipping_gamma(matched, outcome)
     if tipping is not None:
         yield _check("rosenbaum", tipping, np.nan, sizes)
 
@@ -239,7 +239,7 @@ def _leave_one_practice_out(
         yield "leave_one_practice_out_highest", found[-1]
 
 
-def _tipping_gamma(matched: MatchedCohort, study: Study, outcome: str) -> float | None:
+def _tipping_gamma(matched: MatchedCohort, outcome: str) -> float | None:
     """Give the bias at which the paired test stops being significant; None where there are no pairs or no effect."""
     if matched.design.method not in ("nearest", "mahalanobis", "optimal"):
         return None

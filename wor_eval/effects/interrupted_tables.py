@@ -24,7 +24,6 @@ _YEAR = DAYS_PER_YEAR / BLOCK
 # Blocks just before the index date that are left out to see what a peak there does.
 QUARTER_BEFORE: Final = 3
 SERIES: Final = ("all_months", "without_quarter_before")
-TERMS: Final = ("trend", "level_change", "slope_change")
 _FIELDS = ("estimate", "std_error", "conf_low", "conf_high", "p_value")
 
 

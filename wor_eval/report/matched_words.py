@@ -18,7 +18,6 @@ from wor_eval.study import Lang
 if TYPE_CHECKING:
     import pandas as pd
 
-_NAIVE: Final = ("before_after", "unmatched", "covariates", "placebo_year")
 _HIDDEN: Final = {
     "nl": "De uitkomst is niet te publiceren: er staan te weinig personen achter.",
     "en": "The result cannot be published: too few persons stand behind it.",
