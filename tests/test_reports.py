@@ -409,5 +409,12 @@ def test_an_interval_is_said_in_words():
         likely(0.9, (0.7, 1.1), lang="en") == "no clear difference: it may be 30% lower, but also 10% higher"
     )
     assert likely(-250.0, (-400.0, -90.0), lang="en", unit="euros") == (
-        "250 euros lower, and very likely between 90.0 euros and 400 euros lower"
+        "250 euros lower, and very likely between 90 and 400 euros lower"
+    )
+
+
+def test_a_limit_that_is_almost_no_difference_does_not_look_like_none():
+    assert likely(0.86, (0.73, 1.004), lang="nl").endswith("27% lager zijn, maar ook 0,4% hoger")
+    assert likely(0.9, (0.01, 1.7), lang="nl", unit="punt") == (
+        "0,9 punt hoger, en zeer waarschijnlijk tussen 0,01 en 1,7 punt hoger"
     )

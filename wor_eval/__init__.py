@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from wor_eval.report import attender_figures as attender_figures
     from wor_eval.report import attender_tables as attender_tables
     from wor_eval.report import attender_words as attender_words
+    from wor_eval.report import believed_words as believed_words
     from wor_eval.report import beyond_words as beyond_words
     from wor_eval.report import brief_words as brief_words
     from wor_eval.report import delivered_tables as delivered_tables
@@ -103,6 +104,7 @@ _MODULES = {
         "figures",
         "words",
         "gate_words",
+        "believed_words",
         "matched_tables",
         "matched_figures",
         "matched_words",

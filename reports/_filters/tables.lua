@@ -16,9 +16,29 @@ local function names_its_rows(tbl)
   return #tbl.colspecs > 1 and #tbl.head.rows > 0 and (align == pandoc.AlignDefault or align == pandoc.AlignLeft)
 end
 
+local function empty(cell)
+  return #pandoc.utils.stringify(cell.contents) == 0
+end
+
+-- A row whose first cell is strong and whose others are empty names the rows below it: it gets the whole width.
+local function span_groups(tbl)
+  for _, body in ipairs(tbl.bodies) do
+    for _, row in ipairs(body.body) do
+      local first = row.cells[1] and row.cells[1].contents[1]
+      local strong = first and first.content and #first.content == 1 and first.content[1].t == "Strong"
+      local others = pandoc.List(row.cells):filter(function(cell) return not empty(cell) end)
+      if strong and #row.cells > 1 and #others == 1 then
+        row.cells[1].col_span = #row.cells
+        row.cells = { row.cells[1] }
+      end
+    end
+  end
+end
+
 function Table(tbl)
+  span_groups(tbl)
   if not FORMAT:match("html") then
-    return nil
+    return tbl
   end
   set_scope(tbl.head.rows, 1, #tbl.colspecs, "col")
   for _, body in ipairs(tbl.bodies) do

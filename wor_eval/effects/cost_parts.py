@@ -152,10 +152,13 @@ def _only(study: Study, outcome: Outcome, contrast: str) -> Study:
 
 
 def _means(arms: Arms, study: Study, outcome: str) -> list[dict[str, Any]]:
+    """Give the means in the windows that the contrast compares; beside after alone, before."""
+    looked_at = {window for _, window in signs_of(contrast_of(study, outcome))}
+    windows = ("placebo" if "placebo" in looked_at else "before", "after")
     rows = []
     for band, part in arms.bands(study):
         for arm, side in part.sides():
-            wide = wide_outcome(side.cohort, outcome, ("before", "after"))
+            wide = wide_outcome(side.cohort, outcome, windows)
             for column, window in enumerate(wide.windows):
                 value, years = wide.value[side.unit, column], wide.years[side.unit, column]
                 total, seen = float(side.weight @ value), int((years > 0).sum())

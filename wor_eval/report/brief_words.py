@@ -339,12 +339,16 @@ def highest_price(results: Results) -> Prose:
     if row is None:
         return Prose(HIDDEN[lang])
     if direction(row) == "above":
-        low = about(row["conf_low"], lang)
+        middle, low, high = (about(row[name], lang) for name in ("estimate", "conf_low", "conf_high"))
         if lang == "nl":
             return Prose(
-                f"Een traject mag waarschijnlijk ten minste {low} kosten en is dan nog zijn geld waard."
+                f"Naar beste schatting is een traject zijn geld waard zolang het niet meer kost dan {middle}, maar die "
+                f"grens kan ook bij {low} of bij {high} liggen."
             )
-        return Prose(f"A trajectory may probably cost at least {low} and still be worth its money.")
+        return Prose(
+            f"By the best estimate a trajectory is worth its money as long as it costs no more than {middle}, but that "
+            f"limit may also lie at {low} or at {high}."
+        )
     if lang == "nl":
         return Prose(
             "Welke prijs voor een traject nog de moeite waard is, kan met deze gegevens niet worden genoemd."

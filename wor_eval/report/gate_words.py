@@ -87,7 +87,7 @@ def verdict(results: Results) -> Prose:
     """Say whether the gates of the plan hold, for the box at the top of a report."""
     lang = results.lang
     if "gates" not in results.tables:
-        return Prose(_SAYS["undeclared", lang])
+        return Prose(_SAYS["later" if results.plan.kind == "power" else "undeclared", lang])
     frame = results.table("gates")
     rows = frame[~frame["suppressed"]]
     off = rows[rows["verdict"] == "failed"]
@@ -102,6 +102,8 @@ def verdict(results: Results) -> Prose:
 _SAYS: Final = {
     ("undeclared", "nl"): "Het onderzoeksplan stelt geen poorten: of de uitkomst mag staan, is aan de lezer.",
     ("undeclared", "en"): "The study plan declares no gates: whether the answer may stand is up to the reader.",
+    ("later", "nl"): "Dit onderzoek is nog niet uitgevoerd: de poorten worden beoordeeld als de gegevens er zijn.",
+    ("later", "en"): "This study has not been carried out yet: its gates are judged when the data are there.",
     ("passed", "nl"): "Alle poorten die het onderzoeksplan vooraf stelde en die te beoordelen waren, zijn gehaald.",
     ("passed", "en"): "Every gate that the study plan set beforehand and that could be judged has been passed.",
     ("unknown", "nl"): "Niet te beoordelen met deze gegevens:",

@@ -26,7 +26,10 @@ _FORMATS: Final = {
 _IN: Final[Mapping[Lang, str]] = {"nl": "In het Nederlands", "en": "In English"}
 _OTHER: Final = {"nl": "Read this page in English", "en": "Lees deze pagina in het Nederlands"}
 _FIGURES: Final = {"nl": "De cijfers (CSV)", "en": "The numbers (CSV)"}
-_GATES: Final = {"nl": "Poorten van het onderzoeksplan", "en": "Gates of the study plan"}
+_GATES: Final = {
+    "nl": "Eisen die het onderzoeksplan vooraf stelde (poorten)",
+    "en": "What the study plan demanded beforehand (gates)",
+}
 _LEGEND: Final = {
     "nl": "*Zeer waarschijnlijk* staat hier voor een 95%-betrouwbaarheidsinterval. Alle leeftijden zijn volwassenen. "
     "Wat de cijfers betekenen en waar zij op rusten, staat in elk rapport.",
@@ -72,6 +75,7 @@ def render_index(
     title: str,
     lang: Lang = "nl",
     other: Path | None = None,
+    lead: str = "",
 ) -> Path:
     """Write a self-contained page that says what each study found and links its reports.
 
@@ -89,6 +93,8 @@ def render_index(
         Language of the page.
     other : Path, optional
         The same page in the other language.
+    lead : str
+        What to read before the studies, as Markdown.
 
     Returns
     -------
@@ -106,7 +112,8 @@ def render_index(
     if missing:
         raise ReportError("the index links pages that do not exist", problems=missing)
     front = {"title": title, "lang": lang, "toc": False, "number-sections": False, "bibliography": []}
-    parts = [_entry(page, output.parent, lang) for page in pages]
+    parts = [lead] if lead else []
+    parts += [_entry(page, output.parent, lang) for page in pages]
     if other is not None:
         address = _address(other, output.parent)
         foreign = "en" if lang == "nl" else "nl"
@@ -126,6 +133,7 @@ def _entry(page: IndexPage, folder: Path, lang: Lang) -> str:
     for outcome in page.outcomes:
         parts.append(f"**{plain(outcome.label)}**")
         parts.append("\n".join(f"- {line}" for line in outcome.lines))
+        parts += [outcome.note] if outcome.note else []
     if page.gates:
         parts.append(f"**{_GATES[lang]}**")
         parts.append("::: gates\n" + "\n".join(f"- {line}" for line in page.gates) + "\n:::")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wor_eval.effects.estimate import ALL_BANDS
 from wor_eval.language import number, percent
-from wor_eval.report import gate_words, words
+from wor_eval.report import believed_words, gate_words, words
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term
 from wor_eval.study import Lang, Study
@@ -26,6 +26,8 @@ _UNITS: Final = {
     ("points", "nl"): "punt",
     ("points", "en"): "points",
 }
+_WHOLE: Final = ("euro", "euros")
+"""Units that are said without decimals."""
 _BESIDE: Final = {
     (True, "nl"): "erna naast ervoor",
     (True, "en"): "after beside before",
@@ -41,10 +43,11 @@ _HIDDEN: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutcomeLines:
-    """One outcome and a sentence, as Markdown, for each age band."""
+    """One outcome, a sentence, as Markdown, for each age band, and how far these can be believed."""
 
     label: str
     lines: tuple[str, ...]
+    note: str = ""
 
 
 def outcome_lines(results: Results) -> tuple[OutcomeLines, ...]:
@@ -66,6 +69,8 @@ def outcome_lines(results: Results) -> tuple[OutcomeLines, ...]:
     '30% lower, and very likely between 20% and 40% lower'
     >>> likely(2.0, (-1.0, 5.0), lang="en", unit="points")
     'no clear difference: it may be 1.0 points lower, but also 5.0 points higher'
+    >>> likely(0.9, (0.8, 1.004), lang="nl")
+    'geen duidelijk verschil: het kan 20% lager zijn, maar ook 0,4% hoger'
     """
     if not isinstance(results.plan, Study) or results.plan.economics is not None:
         return ()
@@ -84,7 +89,8 @@ def _outcome(results: Results, name: str) -> OutcomeLines | None:
     outcome, lang = results.study.outcome(name), results.lang
     year = _PER_YEAR[lang] if outcome.unit == "eur_per_person_year" else ""
     label = f"{outcome.label.in_(lang)}{year}: {_BESIDE[results.study.design is None, lang]}"
-    return OutcomeLines(label=label, lines=tuple(lines))
+    note = believed_words.believed(results, name).text if results.study.design is not None else ""
+    return OutcomeLines(label=label, lines=tuple(lines), note=note)
 
 
 def _rows(results: Results, name: str) -> pd.DataFrame | None:
@@ -149,13 +155,27 @@ def gate_lines(results: Results) -> tuple[str, ...]:
 def _gate(row: pd.Series[Any], lang: Lang) -> str:
     verdict = "hidden" if row["suppressed"] else str(row["verdict"])
     sign, word = _VERDICTS.get((verdict, lang), _VERDICTS["unknown", lang])
-    name = term(f"gate_{row['gate']}", lang)
-    band = "" if row["age_band"] == ALL_BANDS else f", {words.age_words(str(row['age_band']), lang)}"
-    values = [gate_words.amount(str(row["gate"]), float(row[key]), lang) for key in ("value", "limit")]
-    limit = "" if verdict not in ("passed", "failed") else _LIMIT[lang].format(*values)
-    return f"{sign} {name}{band}: **{word}**{limit}"
+    gate, age_band = str(row["gate"]), str(row["age_band"])
+    name = _DEMANDS.get((gate, lang)) or term(f"gate_{gate}", lang)
+    band = "" if age_band == ALL_BANDS else f", {words.age_words(age_band, lang)}"
+    values = [gate_words.amount(gate, float(row[key]), lang) for key in ("value", "limit")]
+    told = verdict == "failed" or (verdict == "passed" and gate != "placebo")
+    return f"{sign} {name}{band}: **{word}**{_LIMIT[lang].format(*values) if told else ''}"
 
 
+_DEMANDS: Final = {
+    ("balance", "nl"): "De groepen lijken op elkaar (balans)",
+    ("balance", "en"): "The arms are alike (balance)",
+    ("placebo", "nl"): "Vóór de verwijzing is er nog geen verschil (placebocontrast)",
+    ("placebo", "en"): "Before referral there is no difference yet (placebo contrast)",
+    ("overlap", "nl"): "Voor genoeg verwezen mensen is een vergelijking gevonden (overlap)",
+    ("overlap", "en"): "Enough of the referred have a comparison (overlap)",
+    ("sets", "nl"): "Het aantal is groot genoeg",
+    ("sets", "en"): "The number is large enough",
+    ("follow_up", "nl"): "Van het jaar erna is genoeg gezien",
+    ("follow_up", "en"): "Enough of the year after was seen",
+}
+"""What each gate asks, for a reader who does not know its name; the others have the name of the report."""
 _VERDICTS: Final = {
     ("passed", "nl"): ("✓", "gehaald"),
     ("passed", "en"): ("✓", "passed"),
@@ -189,19 +209,23 @@ def likely(estimate: float, limits: tuple[float, float], *, lang: Lang, unit: st
         Part of a sentence.
     """
     neutral = 1.0 if unit is None else 0.0
-
-    def size(value: float) -> str:
-        off = abs(value - neutral)
-        if unit is None:
-            return percent(off, lang=lang)
-        return f"{number(off, 0 if off >= 100 else 1, lang=lang)} {unit}".strip()
-
     low, high = limits
     if low <= neutral <= high:
-        return _UNCLEAR[lang].format(low=size(low), high=size(high))
+        below, above = (_size(abs(value - neutral), lang, unit) for value in limits)
+        named = f" {unit}" if unit else ""
+        return _UNCLEAR[lang].format(low=f"{below}{named}", high=f"{above}{named}")
     side = _SIDES[lang][estimate > neutral]
-    near, far = sorted(limits, key=lambda value: abs(value - neutral))
-    return _CLEAR[lang].format(size=size(estimate), near=size(near), far=size(far), side=side)
+    near, far = (_size(off, lang, unit) for off in sorted(abs(value - neutral) for value in limits))
+    middle = f"{_size(abs(estimate - neutral), lang, unit)} {unit or ''}".strip()
+    return _CLEAR[lang].format(size=middle, near=near, far=f"{far} {unit or ''}".strip(), side=side)
+
+
+def _size(off: float, lang: Lang, unit: str | None) -> str:
+    """Write a distance from no difference with so many decimals that it does not look like none."""
+    written = percent if unit is None else number
+    fewest = 1 if unit and unit not in _WHOLE else 0
+    said = [written(off, digits, lang=lang) for digits in range(fewest, fewest + 3)]
+    return next((text for text in said if any(sign in "123456789" for sign in text)), said[0])
 
 
 _SIDES: Final = {"nl": ("lager", "hoger"), "en": ("lower", "higher")}

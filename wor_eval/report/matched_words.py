@@ -60,7 +60,7 @@ def _overall(effect: Estimate, lang: Lang) -> str:
             "unclear": "Tussen verwezen mensen en vergelijkbare mensen die niet zijn verwezen is in het jaar daarna "
             "geen duidelijk verschil in contacten met de huisartspraktijk te zien",
         }[effect.direction]
-        return f"{says} (verhouding {limits})."
+        return f"{says}. Verhouding: {limits}."
     says = {
         "lower": f"In the year after, referred persons had {change} fewer contacts with the GP practice than was to "
         "be expected from comparable persons who were not referred",
@@ -69,12 +69,59 @@ def _overall(effect: Estimate, lang: Lang) -> str:
         "unclear": "Between referred persons and comparable persons who were not referred there is no clear "
         "difference in contacts with the GP practice in the year after",
     }[effect.direction]
-    return f"{says} (ratio {limits})."
+    return f"{says}. Ratio: {limits}."
+
+
+def in_brief(results: Results) -> Prose:
+    """Say for the index with whom the referred were compared, and why this comparison rather than a simpler one."""
+    lang = results.lang
+    rows = results.table("triangulation")
+    rows = rows[(rows["age_band"] == ALL_BANDS) & (rows["scale"] == "ratio") & ~rows["suppressed"]]
+    own = rows[[is_headline(row, results) for _, row in rows.iterrows()]]
+    parts = [_COMPARED[lang]]
+    if not own.empty and _apart(rows, own.iloc[0]).empty:
+        parts.append(_AGREE[lang])
+    elif not own.empty:
+        told = number(own.iloc[0]["estimate"], 2, lang=lang)
+        span = interval(rows["estimate"].min(), rows["estimate"].max(), 2, lang=lang)
+        parts.append(_DIFFER[lang].format(span=span, told=told))
+    return Prose(" ".join([*parts, _NOT_PROVEN[lang]]))
+
+
+_COMPARED: Final = {
+    "nl": "Verwezen mensen zijn vergeleken met mensen bij wie de contacten in het jaar ervoor net zo verliepen, en die "
+    "toen niet zijn verwezen.",
+    "en": "The referred were compared with persons whose contacts ran the same course in the year before, and who were "
+    "not referred then.",
+}
+_AGREE: Final = {
+    "nl": "Andere opzetten spreken dat niet tegen.",
+    "en": "Other designs do not contradict this.",
+}
+_DIFFER: Final = {
+    "nl": "Andere opzetten geven andere antwoorden (verhoudingen van {span}; hier {told}); het rapport zegt welke "
+    "daarvan al een verschil zien in jaren waarin er geen kan zijn.",
+    "en": "Other designs give other answers (ratios from {span}; here {told}); the report says which of them see a "
+    "difference already in years in which there can be none.",
+}
+_NOT_PROVEN: Final = {
+    "nl": "Dat Welzijn op Recept de oorzaak is, is daarmee aannemelijk te maken, niet te bewijzen.",
+    "en": "That Welzijn op Recept is the cause can be made plausible in this way, not proven.",
+}
+
+
+def _apart(rows: pd.DataFrame, own: pd.Series[Any]) -> pd.DataFrame:
+    """Give the designs whose interval does not hold the estimate of the headline design."""
+    return rows[(rows["conf_high"] < own["estimate"]) | (rows["conf_low"] > own["estimate"])]
 
 
 def _band(band: str, effect: Estimate, lang: Lang) -> str:
-    where = age_words(band, lang)
-    return f"Bij {where}: {effect.text(lang)}." if lang == "nl" else f"At {where}: {effect.text(lang)}."
+    where, change = age_words(band, lang), percent(abs(effect.estimate - 1), lang=lang)
+    if lang == "nl":
+        says = {"lower": f"{change} minder", "higher": f"{change} meer", "unclear": "geen duidelijk verschil"}
+        return f"Bij {where} is het {says[effect.direction]}: {effect.text(lang)}."
+    says = {"lower": f"{change} fewer", "higher": f"{change} more", "unclear": "no clear difference"}
+    return f"At {where} it is {says[effect.direction]}: {effect.text(lang)}."
 
 
 def balance(results: Results) -> Prose:
@@ -121,20 +168,28 @@ def triangulation(results: Results, *, age_band: str = ALL_BANDS) -> Prose:
     return Prose(f"{_agreement(rows, own.iloc[0], results)} {_PATTERN[pattern, lang]}")
 
 
+def _in_sentence(row: pd.Series[Any], results: Results) -> str:
+    """Name a design as within a sentence: what it adds to matching on covariates in full."""
+    said = design_words(row, results)
+    if said.startswith("+ "):
+        added = "gematcht, ook op " if results.lang == "nl" else "matched, also on "
+        said = added + said.removeprefix("+ ")
+    return said if said[:2].isupper() else f"{said[0].lower()}{said[1:]}"
+
+
 def _agreement(rows: pd.DataFrame, own: pd.Series[Any], results: Results) -> str:
     """Say which designs cannot be reconciled with the headline: their interval does not hold its estimate."""
     lang = results.lang
     told = number(own["estimate"], 2, lang=lang)
-    apart = rows[(rows["conf_high"] < own["estimate"]) | (rows["conf_low"] > own["estimate"])]
+    apart = _apart(rows, own)
     low, high = rows["estimate"].min(), rows["estimate"].max()
     span = interval(low, high, 2, lang=lang)
     if apart.empty:
         if lang == "nl":
             return f"**De opzetten spreken elkaar niet tegen** (verhoudingen van {span}; hoofdopzet {told})."
         return f"**The designs do not contradict each other** (ratios from {span}; headline design {told})."
-    named = listing(
-        [f"{design_words(r, results)} ({number(r['estimate'], 2, lang=lang)})" for _, r in apart.iterrows()],
-        lang=lang,
+    named = "; ".join(
+        f"{_in_sentence(r, results)} ({number(r['estimate'], 2, lang=lang)})" for _, r in apart.iterrows()
     )
     if lang == "nl":
         return (
@@ -211,9 +266,13 @@ def placebo(results: Results) -> Prose:
             if passed
             else "**wijkt af: de groepen liepen vóór de verwijzing al uiteen**"
         )
-        return Prose(f"Het placebocontrast van de hoofdopzet {says} ({found.text(lang)}).")
+        return Prose(
+            f"Het placebocontrast van de hoofdopzet, tussen twee jaren voor de verwijzing, {says}: {found.text(lang)}."
+        )
     says = "fits no difference" if passed else "**is off: the arms ran apart before referral already**"
-    return Prose(f"The placebo contrast of the headline design {says} ({found.text(lang)}).")
+    return Prose(
+        f"The placebo contrast of the headline design, between two years before referral, {says}: {found.text(lang)}."
+    )
 
 
 def sensitivity(results: Results) -> Prose:

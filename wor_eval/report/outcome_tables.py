@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -53,13 +54,20 @@ def _costs(frame: pd.DataFrame, results: Results) -> ReportTable:
     return by_outcome(results, frame, columns)
 
 
-def by_outcome(results: Results, frame: pd.DataFrame, columns: list[Column]) -> ReportTable:
+def by_outcome(
+    results: Results,
+    frame: pd.DataFrame,
+    columns: list[Column],
+    *,
+    named: Callable[[Results, str], str] | None = None,
+) -> ReportTable:
     """Fill a table; where it is about several outcomes, a row with the name of each stands above its rows."""
+    name = named or outcome_label
     if frame["outcome"].nunique() < 2:
         return report_table(frame, columns)
     rows: list[tuple[str, ...]] = []
     for outcome, part in frame.groupby("outcome", sort=False):
-        rows.append((f"**{outcome_label(results, str(outcome))}**", *[""] * (len(columns) - 1)))
+        rows.append((f"**{name(results, str(outcome))}**", *[""] * (len(columns) - 1)))
         rows += report_table(part, columns).rows
     return replace(report_table(frame, columns), rows=tuple(rows))
 
@@ -69,8 +77,17 @@ def outcome_label(results: Results, outcome: str) -> str:
     return results.study.outcome(outcome).label.in_(results.lang)
 
 
+def _paid(results: Results, outcome: str) -> str:
+    """Name the costs of which a table shows the parts: claims are those of every payer, whatever the outcome counts."""
+    if results.study.outcome(outcome).table != "costs":
+        return outcome_label(results, outcome)
+    return "Gedeclareerde kosten" if results.lang == "nl" else "Claims"
+
+
 def _two_arms(results: Results, table: str) -> bool:
-    return bool((results.table(table)["n_comparison"].fillna(1) > 0).any())
+    return results.study.design is not None and bool(
+        (results.table(table)["n_comparison"].fillna(1) > 0).any()
+    )
 
 
 def _persons(results: Results, table: str) -> Column:
@@ -111,13 +128,13 @@ def cost_parts(results: Results, *, age_band: str = "all") -> ReportTable:
         cells = {f"{r['arm']}_{r['window']}": _euros(r, lang) for _, r in part.iterrows()}
         effect = found.get((outcome, payer, category))
         name = _part_name(str(payer), str(category), lang)
-        name = f"{outcome_label(results, str(outcome))}: {name}" if several else name
+        name = f"{_paid(results, str(outcome))}: {name}" if several else name
         rows.append({"name": name, "suppressed": False, **cells, **_gap(effect, lang)})
     columns = [written(columns_of(results, "cost_parts").labels["payer"], "name", numeric=False)]
     for arm in arms:
-        for window in ("before", "after"):
-            said = term(window, lang).lower()
-            header = f"{term(arm, lang)}, {said}" if len(arms) > 1 else term(window, lang)
+        for window in dict.fromkeys(frame["window"]):
+            said = term(window, lang).split(" (")[0]
+            header = f"{term(arm, lang)}, {said.lower()}" if len(arms) > 1 else said
             columns.append(written(header, f"{arm}_{window}"))
     columns.append(written("Verschil" if lang == "nl" else "Difference", "gap"))
     columns.append(written(INTERVAL[lang], "limits"))
@@ -148,7 +165,7 @@ def cost_by_payer(results: Results) -> ReportTable:
         column.interval(0),
         _persons(results, "cost_part_effects"),
     ]
-    return by_outcome(results, frame, columns)
+    return by_outcome(results, frame, columns, named=_paid)
 
 
 def _euros(row: pd.Series[Any], lang: Lang) -> str:
@@ -250,8 +267,7 @@ def score_missing(results: Results) -> ReportTable:
         column.count("n_missing"),
         column.percent("share_missing"),
     ]
-    frame = results.table("score_missing")
-    return by_outcome(results, frame, columns)
+    return by_outcome(results, results.table("score_missing"), columns)
 
 
 @table_or_sentence
@@ -264,8 +280,7 @@ def score_nonresponse(results: Results) -> ReportTable:
         column.interval(),
         column.p_value(),
     ]
-    frame = results.table("score_nonresponse")
-    return by_outcome(results, frame, columns)
+    return by_outcome(results, results.table("score_nonresponse"), columns)
 
 
 @table_or_sentence

@@ -91,14 +91,17 @@ def _concentration(frame: pd.DataFrame, lang: Lang) -> str:
     row = rows.iloc[0]
     share = percent(row["extreme_share"], lang=lang)
     whole, without = (number(row[name], 0, lang=lang) for name in ("mean_change", "mean_change_without"))
+    fell = row["mean_change"] < 0
     if lang == "nl":
         return (
-            f"Zonder de {share} van de verwezen mensen met de grootste verandering is de gemiddelde verandering "
-            f"{without} euro per persoonsjaar, met hen {whole} euro."
+            f"De kosten van een verwezen persoon veranderden van ervoor naar erna gemiddeld {whole} euro per jaar; "
+            f"zonder de {share} met de grootste {'daling' if fell else 'stijging'} is dat {without} euro. Hier telt "
+            "ieder even zwaar, hoe lang ook gevolgd."
         )
     return (
-        f"Without the {share} of the referred with the largest change the mean change is {without} euros per "
-        f"person-year, with them {whole} euros."
+        f"The costs of a referred person changed by {whole} euros a year on average from before to after; without the "
+        f"{share} with the largest {'fall' if fell else 'rise'} it is {without} euros. Everybody counts the same here, "
+        "however long followed."
     )
 
 
@@ -117,9 +120,11 @@ def _wellbeing(frame: pd.DataFrame, lang: Lang) -> str:
     said, limits = number(row["estimate"], 1, lang=lang), named_interval(row, 1, lang)
     if lang == "nl":
         what = (
-            "De score veranderde gemiddeld" if alone else "Het verschil in score met vergelijkbare mensen is"
+            f"veranderde de score gemiddeld met {said} punt"
+            if alone
+            else f"verschilt de score gemiddeld {said} punt van die van vergelijkbare mensen"
         )
-        text = f"{what} {said} punt onder wie antwoordde ({limits})."
+        text = f"Onder wie antwoordde {what} ({limits})."
     else:
         what = "The score changed by" if alone else "The difference in score with comparable persons is"
         text = f"{what} {said} points{' on average' if alone else ''} among those who answered ({limits})."

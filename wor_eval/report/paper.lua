@@ -55,26 +55,33 @@ local function each_row(tbl, look)
   end
 end
 
--- Widths from what the columns hold, so that text and numbers each get the room they need.
+-- Signs of the smallest table text that fit beside each other on a page.
+local ROOM = typst and 114 or 100
+
+-- Widths from what the columns hold: each gets what may not be broken, and what is left of the page goes to those that
+-- would like more.
 local function widths(tbl)
-  local asked, total = {}, 0
+  local least, more, needed, wanted = {}, {}, 0, 0
   for column, spec in ipairs(tbl.colspecs) do
     local unbroken, length = 3, 3
     each_row(tbl, function(row, in_body)
-      if row.cells[column] then
+      if row.cells[column] and row.cells[column].col_span == 1 then
         local word, all = wants(row.cells[column], in_body and spec[1] == pandoc.AlignRight)
-        word = in_body and word or word * 1.2 -- a header is bold
+        word = in_body and word or word * 1.25 -- a header is bold
         unbroken, length = math.max(unbroken, word), math.max(length, all)
       end
     end)
-    asked[column] = math.max(unbroken, math.min(length, 34)) + 3
-    total = total + asked[column]
+    least[column] = unbroken + 3
+    more[column] = math.max(math.min(length, 34) - unbroken, 0)
+    needed, wanted = needed + least[column], wanted + more[column]
   end
+  local share = wanted > 0 and math.min(math.max(ROOM - needed, 0) / wanted, 1) or 0
+  local total = needed + share * wanted
   for column, spec in ipairs(tbl.colspecs) do
-    tbl.colspecs[column] = { spec[1], asked[column] / math.max(total, 100) }
+    tbl.colspecs[column] = { spec[1], (least[column] + share * more[column]) / math.max(total, ROOM) }
   end
   -- A crowded table is set smaller, within what can be read.
-  tbl.attributes["typst:text:size"] = ("%.1fpt"):format(math.max(7.6 * math.min(114 / total, 1), 5.8))
+  tbl.attributes["typst:text:size"] = ("%.1fpt"):format(math.max(7.6 * math.min(ROOM / total, 1), 5.8))
   return tbl
 end
 
@@ -84,6 +91,44 @@ local function formula(math)
     local set = pandoc.write(pandoc.Pandoc({ pandoc.Plain({ math }) }), "typst"):gsub("%s+$", "")
     return pandoc.RawInline("typst", ("#[#set math.equation(alt: %s);%s]"):format(quoted(math.text), set))
   end
+end
+
+-- In Word the text of a tight list would be as small as that of a table.
+local function as_paragraphs(list)
+  list.content = list.content:map(function(item)
+    return pandoc.Blocks(item):map(function(block)
+      return block.t == "Plain" and pandoc.Para(block.content) or block
+    end)
+  end)
+  return list
+end
+
+-- Word leaves no room between a table and the text below it.
+local SPACE = '<w:p><w:pPr><w:spacing w:before="0" w:after="0" w:line="200" w:lineRule="exact"/></w:pPr></w:p>'
+
+-- Word and its likes fill a field of contents only when they are asked to: links to the sections are there at once.
+local function contents(doc)
+  local lines = pandoc.Blocks({})
+  for _, block in ipairs(doc.blocks) do
+    if block.t == "Header" and block.level == 1 then
+      lines:insert(pandoc.Para({ pandoc.Link(block.content, "#" .. block.identifier) }))
+    end
+  end
+  local title = pandoc.Para(doc.meta["toc-title"] or {})
+  return {
+    pandoc.Div({ title }, { ["custom-style"] = "TOC Heading" }),
+    pandoc.Div(lines, { ["custom-style"] = "Compact" }),
+    pandoc.RawBlock("openxml", SPACE),
+  }
+end
+
+local function for_word(blocks)
+  blocks = blocks:walk({ BulletList = as_paragraphs, OrderedList = as_paragraphs })
+  return blocks:walk({
+    Table = function(tbl)
+      return { tbl, pandoc.RawBlock("openxml", SPACE) }
+    end,
+  })
 end
 
 function Pandoc(doc)
@@ -96,5 +141,12 @@ function Pandoc(doc)
       return header
     end,
   })
+  if not typst then
+    doc.blocks = for_word(doc.blocks)
+    if doc.meta.toc then
+      doc.blocks = pandoc.Blocks(contents(doc)) .. doc.blocks
+      doc.meta.toc = false
+    end
+  end
   return doc
 end

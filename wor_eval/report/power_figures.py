@@ -40,7 +40,8 @@ def curve(results: Results) -> Picture:
     panels[0].legend(
         loc="upper left",
         title="Verwijzingen per praktijk" if lang == "nl" else "Referrals per practice",
-        frameon=False,
+        framealpha=1.0,
+        edgecolor="none",
     )
     return finish(figure, alt=_alt(frame, lang))
 

@@ -12,8 +12,8 @@ from wor_eval.power_plan import PowerPlan
 from wor_eval.report.power_tables import fall
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term
-from wor_eval.report.words import Prose
-from wor_eval.study import PowerStudy, Study
+from wor_eval.report.words import Prose, age_words
+from wor_eval.study import Lang, PowerStudy, Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +50,8 @@ def answer(results: Results) -> Prose:
     )
 
 
-def _age(band: str, lang: str) -> str:
-    return f"bij {band} jaar" if lang == "nl" else f"at {band}"
+def _age(band: str, lang: Lang) -> str:
+    return f"bij {age_words(band, lang)}" if lang == "nl" else f"at {age_words(band, lang)}"
 
 
 def _detectable(row: pd.Series[Any], results: Results) -> str:

@@ -59,10 +59,12 @@ def signals(results: Results) -> Prose:
         return Prose(TOO_FEW[lang])
     out, count = number(float(row["n_outside"]), lang=lang), number(float(row["n_quarters"]), lang=lang)
     nl = lang == "nl"
+    if not row["n_outside"]:
+        out = "geen" if nl else "none"
     points = (
-        f"Van de {count} kwartalen liggen er {out} buiten de grenzen van toeval."
+        f"Van de {count} kwartalen {'ligt' if out == '1' else 'liggen'} er {out} buiten de grenzen van toeval."
         if nl
-        else f"Of the {count} quarters {out} lie outside the limits of chance."
+        else f"Of the {count} quarters {out} {'lies' if out == '1' else 'lie'} outside the limits of chance."
     )
     runs = {
         "yes": (

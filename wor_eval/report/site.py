@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Final, Literal
 
 from wor_eval.assets import asset
+from wor_eval.report import believed_words
 from wor_eval.report.index import INDEX_FILES, IndexPage, render_index
 from wor_eval.report.index_words import gate_lines, outcome_lines
 from wor_eval.report.kinds import shown
@@ -222,7 +223,8 @@ def render_site(
         ]
         carry_out(jobs, progress)
     for lang in LANGUAGES:
-        pages = [page for study in studies for page in _entries(study, results, jobs, lang)]
+        shown_first = _in_order([load_results(study, lang=lang, folder=results) for study in studies])
+        pages = [page for found in shown_first for page in _entries(found, results, jobs)]
         other = out / INDEX_FILES["en" if lang == "nl" else "nl"]
         render_index(
             pages,
@@ -231,13 +233,27 @@ def render_site(
             title=_TITLE[lang],
             lang=lang,
             other=other,
+            lead=_lead(shown_first, lang),
         )
     return out / INDEX_FILES["nl"]
 
 
-def _entries(study: str, results: Path, jobs: Sequence[Job], lang: Lang) -> list[IndexPage]:
+def _in_order(found: Sequence[Results]) -> list[Results]:
+    """Put first what is best to be believed; the rest as it was given."""
+    return sorted(found, key=lambda one: shown(one.plan).order)
+
+
+def _lead(found: Sequence[Results], lang: Lang) -> str:
+    """Say before all studies whether the persons are simulated, and which study to believe."""
+    notices = dict.fromkeys(believed_words.simulated(one).text for one in found)
+    return "\n\n".join(
+        filter(None, [*notices, believed_words.which_study([one.plan for one in found], lang)])
+    )
+
+
+def _entries(found: Results, results: Path, jobs: Sequence[Job]) -> list[IndexPage]:
     """Say for the index what a study found, and where its documents are."""
-    found = load_results(study, lang=lang, folder=results)
+    study, lang, about = found.plan.name, found.lang, shown(found.plan)
 
     def files(name: str) -> dict[Lang, Sequence[Path]]:
         return {
@@ -248,8 +264,8 @@ def _entries(study: str, results: Path, jobs: Sequence[Job], lang: Lang) -> list
     figures = results / study
     entry = IndexPage(
         title=found.plan.title.in_(lang),
-        question=found.plan.question.in_(lang),
-        summary=shown(found.plan).summary(found),
+        question=about.question[lang] if about.question else found.plan.question.in_(lang),
+        summary=about.summary(found),
         outcomes=outcome_lines(found),
         gates=gate_lines(found),
         files=files(study),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from wor_eval.effects.estimate import ALL_BANDS, Estimate
 from wor_eval.errors import WorEvalError
-from wor_eval.language import day, interval, listing, number, p_value, percent
+from wor_eval.language import day, interval, number, p_value, percent
 from wor_eval.report.gate_words import struck
 from wor_eval.report.prose import Prose as Prose  # noqa: PLC0414 - named here by other modules
 from wor_eval.report.results import Results
@@ -168,8 +168,12 @@ def regression_to_mean(results: Results, *, age_band: str = ALL_BANDS) -> Prose:
         return Prose(_UNKNOWN[lang])
     fall = number(abs(row["observed"]), 1, lang=lang)
     expected = number(abs(min(row["expected"], 0)), 1, lang=lang)
-    rest = interval(row["conf_low"], row["conf_high"], 1, lang=lang)
-    return Prose(_SAYS[said, lang].format(fall=fall, expected=expected, rest=rest))
+    low, high = row["conf_low"], row["conf_high"]
+    if said == "beyond":  # "a fall of 1.7 is left" has its limits without a sign too
+        low, high = -high, -low
+    left = number(abs(row["observed"] - row["expected"]), 1, lang=lang)
+    rest = interval(low, high, 1, lang=lang)
+    return Prose(_SAYS[said, lang].format(fall=fall, expected=expected, rest=rest, left=left))
 
 
 _MOSTLY = 0.8
@@ -194,14 +198,14 @@ _SAYS: dict[tuple[Verdict, Lang], str] = {
     ),
     ("beyond", "nl"): (
         "**De daling is groter dan regressie naar het gemiddelde alleen geeft.** Zonder effect was een daling "
-        "van {expected} contacten per persoonsjaar te verwachten; gezien is {fall}. Het deel dat overblijft is "
-        "van nul te onderscheiden (95%-BI {rest}). Of Welzijn op Recept de oorzaak is, vraagt een vergelijking "
+        "van {expected} contacten per persoonsjaar te verwachten; gezien is {fall}. Er blijft een daling van {left} "
+        "over (95%-BI {rest}). Of Welzijn op Recept de oorzaak is, vraagt een vergelijking "
         "met vergelijkbare mensen die niet zijn verwezen."
     ),
     ("beyond", "en"): (
         "**The fall is larger than regression to the mean alone produces.** With no effect a fall of {expected} "
-        "contacts per person-year was to be expected; {fall} was seen. The part that is left can be told from "
-        "zero (95% CI {rest}). Whether Welzijn op Recept is the cause calls for a comparison with comparable "
+        "contacts per person-year was to be expected; {fall} was seen. A fall of {left} is left (95% CI {rest}). "
+        "Whether Welzijn op Recept is the cause calls for a comparison with comparable "
         "persons who were not referred."
     ),
     ("unclear", "nl"): (
@@ -223,23 +227,65 @@ _SAYS: dict[tuple[Verdict, Lang], str] = {
 }
 
 
+def other_methods(results: Results) -> Prose:
+    """Say how many of the other ways to foretell the change come to another verdict; nothing where there are none."""
+    lang, row, said = results.lang, _expected_row(results, ALL_BANDS), verdict(results)
+    if row is None or said not in ("beyond", "explained", "unclear"):
+        return Prose("")
+    frame = results.table("regression_to_mean")
+    rows = frame[(frame["age_band"] == ALL_BANDS) & ~frame["suppressed"] & frame["conf_high"].notna()]
+    rows = rows[rows["method"] != row["method"]]
+    further = int((rows["conf_high"] < 0).sum())
+    other = len(rows) - further if said == "beyond" else further
+    if rows.empty or not other:
+        return Prose("" if rows.empty else _SAME[lang])
+    side = "beyond" if said == "beyond" else "explained"
+    method, others = term(str(row["method"]), lang), number(len(rows), lang=lang)
+    return Prose(_OTHERWISE[side, lang].format(n=others, k=number(other, lang=lang), method=method))
+
+
+_SAME = {
+    "nl": "De andere manieren om de verandering zonder effect te voorspellen zeggen hetzelfde.",
+    "en": "The other ways to foretell the change with no effect say the same.",
+}
+_OTHERWISE = {
+    ("beyond", "nl"): (
+        "Niet elke manier om de verandering zonder effect te voorspellen zegt dit: bij {k} van de {n} andere is wat "
+        "overblijft niet van nul te onderscheiden. Vooraf is gekozen voor *{method}*."
+    ),
+    ("beyond", "en"): (
+        "Not every way to foretell the change with no effect says so: by {k} of the {n} others what is left cannot be "
+        "told from zero. The choice beforehand was *{method}*."
+    ),
+    ("explained", "nl"): (
+        "Niet elke manier om de verandering zonder effect te voorspellen zegt dit: bij {k} van de {n} andere is de "
+        "daling groter dan verwacht. Vooraf is gekozen voor *{method}*."
+    ),
+    ("explained", "en"): (
+        "Not every way to foretell the change with no effect says so: by {k} of the {n} others the fall is larger than "
+        "expected. The choice beforehand was *{method}*."
+    ),
+}
+
+
 def methods_disagree(results: Results) -> Prose:
     """Say how far the ways to foretell the change lie apart, for all ages together."""
     frame, lang = results.table("regression_to_mean"), results.lang
     rows = frame[(frame["age_band"] == ALL_BANDS) & ~frame["suppressed"]]
-    told = [f"{term(r['method'], lang)} {number(r['expected'], 1, lang=lang)}" for _, r in rows.iterrows()]
-    if not told:
+    named = [(term(r["method"], lang), number(r["expected"], 1, lang=lang)) for _, r in rows.iterrows()]
+    if not named:
         return Prose(_UNKNOWN[lang])
+    told = "; ".join(f"*{name}*: {said}" for name, said in named)
     if lang == "nl":
         return Prose(
             f"De verwachte verandering zonder effect is per methode, in contacten per persoonsjaar: "
-            f"{listing(told, lang=lang)}. De methoden verschillen omdat aantallen contacten scheef verdeeld zijn "
+            f"{told}. De methoden verschillen omdat aantallen contacten scheef verdeeld zijn "
             "en omdat zij de verwijzing verschillend opvatten: de eerste kijkt naar het hele verloop ervoor, "
             "de tweede naar het eigen eerdere niveau, de andere alleen naar het aantal in één jaar."
         )
     return Prose(
         f"The change expected with no effect is, by method and in contacts per person-year: "
-        f"{listing(told, lang=lang)}. The methods differ because counts of contacts are skewed and because they "
+        f"{told}. The methods differ because counts of contacts are skewed and because they "
         "take referral differently: the first looks at the whole course before, the second at the own earlier "
         "level, the others only at the count in one year."
     )
