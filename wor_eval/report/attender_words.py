@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wor_eval.attenders_plan import FrequentAttenders
 from wor_eval.errors import WorEvalError
-from wor_eval.language import interval, listing, number, percent
+from wor_eval.language import listing, number, percent
 from wor_eval.report.absent import words_or_sentence
 from wor_eval.report.prose import TOO_FEW, named_interval
 from wor_eval.report.results import Results
@@ -156,9 +156,9 @@ def prediction(results: Results) -> Prose:
     if row is None:
         return Prose(TOO_FEW[lang])
     area = number(float(row["estimate"]), 2, lang=lang)
-    limits = interval(float(row["conf_low"]), float(row["conf_high"]), 2, lang=lang)
+    limits = named_interval(row, 2, lang)
     if lang == "nl":
         return Prose(f"Wie na het eerste jaar moet raden wie er frequent blijft, doet dat met dit model in {area} van de "
-                     f"paren goed (AUC, 95%-BI {limits}); een half is raden, een is zeker weten.")  # fmt: skip
+                     f"paren goed (AUC, {limits}); een half is raden, een is zeker weten.")  # fmt: skip
     return Prose(f"Guessing after the first year who stays frequent, this model gets {area} of the pairs right (AUC, "
-                 f"95% CI {limits}); a half is a guess, one is certainty.")  # fmt: skip
+                 f"{limits}); a half is a guess, one is certainty.")  # fmt: skip

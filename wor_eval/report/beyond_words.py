@@ -3,10 +3,10 @@
 from typing import Final
 
 from wor_eval.economics.qaly import extrapolate
-from wor_eval.language import interval, number
+from wor_eval.language import number
 from wor_eval.report.economics_tables import plan
-from wor_eval.report.economics_words import HIDDEN, row_of
-from wor_eval.report.prose import Prose
+from wor_eval.report.economics_words import row_of
+from wor_eval.report.prose import HIDDEN_RESULT, Prose, named_interval
 from wor_eval.report.results import Results
 
 _NOTHING: Final = {
@@ -25,13 +25,13 @@ def beyond(results: Results) -> Prose:
         for q in ("cost", "effect", "net_benefit")
     ]
     if any(row is None for row in found):
-        return Prose(HIDDEN[lang])
-    unit, ci = plan(results).effect.unit.in_(lang), "95%-BI" if lang == "nl" else "95% CI"
+        return Prose(HIDDEN_RESULT[lang])
+    unit = plan(results).effect.unit.in_(lang)
     told = []
     for row, digits in zip(found, (0, 3, 0), strict=True):
         if row is not None:
-            limits = interval(row["conf_low"], row["conf_high"], digits, lang=lang)
-            told.append(f"{number(row['estimate'], digits, lang=lang)} ({ci} {limits})")
+            amount = number(row["estimate"], digits, lang=lang)
+            told.append(f"{amount} ({named_interval(row, digits, lang)})")
     assumed = [
         extrapolate(
             [1.0], observed_years=1, added_years=asked.years, decline=decline, rate=0.0

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wor_eval.language import listing, number
 from wor_eval.report.economics_tables import plan, scenario_names
-from wor_eval.report.economics_words import HIDDEN, chance, difference, direction, payer_rows, row_of, worth
+from wor_eval.report.economics_words import chance, difference, direction, payer_rows, row_of, worth
 from wor_eval.report.gate_words import failed, unless_struck, why
-from wor_eval.report.prose import Prose
+from wor_eval.report.prose import HIDDEN_RESULT, Prose
 from wor_eval.report.results import Results
 from wor_eval.report.words import age_words
 from wor_eval.study import Lang
@@ -25,7 +25,7 @@ def answer(results: Results) -> Prose:
     """Say in one or two plain sentences whether it is worth its money, for all ages together."""
     lang, row = results.lang, worth(results, "all")
     if row is None:
-        return Prose(HIDDEN[lang])
+        return Prose(HIDDEN_RESULT[lang])
     if reason := why(results):
         return Prose(f"**{_NO_ANSWER[lang]}** {reason}")
     side = direction(row)
@@ -87,7 +87,7 @@ def gain(results: Results) -> Prose:
     lang = results.lang
     cost, effect = (difference(results, quantity, "all") for quantity in ("cost", "effect"))
     if cost is None or effect is None:
-        return Prose(HIDDEN[lang])
+        return Prose(HIDDEN_RESULT[lang])
     said = _GAINS[direction(effect), lang].format(what=_what(results, lang))
     return Prose(f"{said} {_money(cost, lang)}")
 
@@ -150,7 +150,7 @@ def price(results: Results) -> Prose:
         & ~frame["suppressed"]
     ]
     if rows.empty:
-        return Prose(HIDDEN[lang])
+        return Prose(HIDDEN_RESULT[lang])
     amount = about(float(rows["estimate"].iloc[0]), lang)
     payer = _with_article(given.payer, lang)
     source = given.coach_hour.source.in_(lang)
@@ -168,7 +168,7 @@ def answered(results: Results) -> Prose:
     lang, frame = results.lang, results.table("completeness")
     rows = frame[(frame["age_band"] == "all") & ~frame["suppressed"]].set_index("arm")
     if len(rows) < 2:
-        return Prose(HIDDEN[lang])
+        return Prose(HIDDEN_RESULT[lang])
     share = (100 * rows["n_effect"] / rows["n_matched"]).round()
     ours, theirs = (number(float(share[arm]), lang=lang) for arm in ("referred", "comparison"))
     if min(share) > 95:
@@ -215,7 +215,7 @@ def payers(results: Results) -> Prose:
             if lang == "nl"
             else f"For {listing(rest, lang=lang)} it cannot be said with certainty whether spending rises or falls."
         )
-    return Prose(" ".join(told) if told else HIDDEN[lang])
+    return Prose(" ".join(told) if told else HIDDEN_RESULT[lang])
 
 
 def _payer(row: pd.Series[Any], lang: Lang) -> str:
@@ -242,7 +242,7 @@ def attention(results: Results) -> Prose:
     told = [
         _scenario(results, scenario.name, names[scenario.name]) for scenario in plan(results).budget.scenarios
     ]
-    return Prose("\n".join(f"- {text}" for text in told) if any(told) else HIDDEN[lang])
+    return Prose("\n".join(f"- {text}" for text in told) if any(told) else HIDDEN_RESULT[lang])
 
 
 def _scenario(results: Results, name: str, label: str) -> str:
@@ -251,7 +251,7 @@ def _scenario(results: Results, name: str, label: str) -> str:
     own = row_of(results, "budget_impact", {**chosen, "payer": payer})
     everybody = row_of(results, "budget_impact", {**chosen, "payer": "all"})
     if own is None or everybody is None:
-        return HIDDEN[lang]
+        return HIDDEN_RESULT[lang]
     years, extra = number(plan(results).budget.years, lang=lang), number(own["extra_referred"], lang=lang)
     who = _with_article(payer, lang)
     if lang == "nl":
@@ -293,7 +293,7 @@ def ages(results: Results) -> Prose:
         told.append(f"{_AGES[side, lang].format(where)}{lean}.")
     if refused:
         return Prose(" ".join([*told, _REFUSED[lang]]))
-    return Prose(" ".join([*told, *_between_ages(results)]) if told else HIDDEN[lang])
+    return Prose(" ".join([*told, *_between_ages(results)]) if told else HIDDEN_RESULT[lang])
 
 
 _REFUSED: Final = {
@@ -337,7 +337,7 @@ def highest_price(results: Results) -> Prose:
     chosen = {"age_band": "all", "threshold": plan(results).thresholds.main, "quantity": "per_trajectory"}
     row = row_of(results, "break_even", chosen)
     if row is None:
-        return Prose(HIDDEN[lang])
+        return Prose(HIDDEN_RESULT[lang])
     if direction(row) == "above":
         middle, low, high = (about(row[name], lang) for name in ("estimate", "conf_low", "conf_high"))
         if lang == "nl":
@@ -363,7 +363,7 @@ def more_research(results: Results) -> Prose:
     frame = frame[(frame["age_band"] == "all") & (frame["threshold"] == plan(results).thresholds.main)]
     rows = frame[~frame["suppressed"]].set_index("about")
     if rows.empty:
-        return Prose(HIDDEN[lang])
+        return Prose(HIDDEN_RESULT[lang])
     amount = about(float(rows.loc["everything", "population"]), lang)
     larger = "cost" if rows.loc["cost", "per_person"] >= rows.loc["effect", "per_person"] else "effect"
     subject = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from wor_eval.language import interval, listing, number, percent
 from wor_eval.report.economics_tables import plan, scenario_names
 from wor_eval.report.gate_words import struck
+from wor_eval.report.prose import HIDDEN_RESULT, named_interval
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term
 from wor_eval.report.words import Prose, age_words
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Direction = Literal["above", "below", "unclear"]
-HIDDEN = {
-    "nl": "De uitkomst is niet te publiceren: er staan te weinig personen achter.",
-    "en": "The result cannot be published: too few persons stand behind it.",
-}
 
 
 def direction(row: pd.Series[Any]) -> Direction:
@@ -68,23 +65,23 @@ def answer(results: Results, *, age_band: str = "all") -> Prose:
     """Say whether referral is worth its money at the main threshold, with the interval of its net benefit."""
     row = worth(results, age_band)
     if row is None:
-        return Prose(HIDDEN[results.lang])
+        return Prose(HIDDEN_RESULT[results.lang])
     return Prose(struck(results, _answer(results, row, age_band), age_band))
 
 
 def _answer(results: Results, row: pd.Series[Any], age_band: str) -> str:
     lang = results.lang
-    limits = interval(row["conf_low"], row["conf_high"], lang=lang)
+    limits = named_interval(row, 0, lang)
     value, money = number(row["estimate"], lang=lang), number(plan(results).thresholds.main, lang=lang)
     unit, share = plan(results).effect.unit.in_(lang), percent(chance(results, age_band), lang=lang)
     said = _ANSWERS[direction(row), lang]
     if lang == "nl":
         return (
             f"**{said}** Bij € {money} per {unit} is de nettobaat € {value} per verwezen persoon "
-            f"(95%-BI {limits}); de kans dat verwijzen de beste keuze is, is {share}."
+            f"({limits}); de kans dat verwijzen de beste keuze is, is {share}."
         )
     return (
-        f"**{said}** At € {money} per {unit} the net benefit is € {value} per referred person (95% CI {limits}); "
+        f"**{said}** At € {money} per {unit} the net benefit is € {value} per referred person ({limits}); "
         f"the probability that referring is the best choice is {share}."
     )
 
@@ -104,7 +101,7 @@ def differences(results: Results) -> Prose:
     lang = results.lang
     parts = [_both(results, band) for band in ("all", *results.study.cohort.band_names)]
     told = [part for part in parts if part]
-    return Prose(" ".join(told) if told else HIDDEN[lang])
+    return Prose(" ".join(told) if told else HIDDEN_RESULT[lang])
 
 
 def _both(results: Results, band: str) -> str:
@@ -113,21 +110,21 @@ def _both(results: Results, band: str) -> str:
     if cost is None or effect is None:
         return ""
     money = f"€ {number(cost['estimate'], lang=lang)}"
-    cost_limits = interval(cost["conf_low"], cost["conf_high"], lang=lang)
+    cost_limits = named_interval(cost, 0, lang)
     gain = number(effect["estimate"], 3, lang=lang)
-    gain_limits = interval(effect["conf_low"], effect["conf_high"], 3, lang=lang)
+    gain_limits = named_interval(effect, 3, lang)
     if lang == "nl":
         where = "Over alle leeftijden" if band == "all" else f"Bij {age_words(band, lang)}"
         says = {"above": "hoger", "below": "lager", "unclear": "niet aantoonbaar anders"}
         return (
-            f"{where} waren de kosten van verwezen mensen {says[direction(cost)]} (verschil {money}, 95%-BI "
-            f"{cost_limits}) en was het effect {says[direction(effect)]} (verschil {gain} {unit}, 95%-BI {gain_limits})."
+            f"{where} waren de kosten van verwezen mensen {says[direction(cost)]} (verschil {money}, "
+            f"{cost_limits}) en was het effect {says[direction(effect)]} (verschil {gain} {unit}, {gain_limits})."
         )
     where = "Over all ages" if band == "all" else f"At {age_words(band, lang)}"
     says = {"above": "higher", "below": "lower", "unclear": "not demonstrably different"}
     return (
-        f"{where} the costs of the referred were {says[direction(cost)]} (difference {money}, 95% CI {cost_limits}) and "
-        f"the effect was {says[direction(effect)]} (difference {gain} {unit}, 95% CI {gain_limits})."
+        f"{where} the costs of the referred were {says[direction(cost)]} (difference {money}, {cost_limits}) and "
+        f"the effect was {says[direction(effect)]} (difference {gain} {unit}, {gain_limits})."
     )
 
 
@@ -137,13 +134,12 @@ def ratio(results: Results, *, age_band: str = "all") -> Prose:
     frame = frame[(frame["perspective"] == plan(results).perspective) & (frame["age_band"] == age_band)]
     row = frame.iloc[0]
     if row["suppressed"]:
-        return Prose(HIDDEN[lang])
+        return Prose(HIDDEN_RESULT[lang])
     amount = number(row["ratio"], lang=lang)
     unit = plan(results).effect.unit.in_(lang)
     said = _VERDICTS[row["verdict"], lang].format(amount=amount, unit=unit)
     if str(row["bounded"]) == "True" and row["conf_low"] > 0:
-        limits = interval(row["conf_low"], row["conf_high"], lang=lang)
-        return Prose(f"{said} (95%-BI {limits})." if lang == "nl" else f"{said} (95% CI {limits}).")
+        return Prose(f"{said} ({named_interval(row, 0, lang)}).")
     return Prose(f"{said}. {_UNBOUNDED[lang]}")
 
 
@@ -186,7 +182,7 @@ def payers(results: Results) -> Prose:
         },
     }[lang]
     told = [words[side].format(listing(found, lang=lang)) for side, found in sides.items() if found]
-    return Prose(" ".join(told) if told else HIDDEN[lang])
+    return Prose(" ".join(told) if told else HIDDEN_RESULT[lang])
 
 
 def payer_rows(results: Results) -> list[pd.Series[Any]]:
@@ -197,9 +193,8 @@ def payer_rows(results: Results) -> list[pd.Series[Any]]:
 
 
 def _payer(row: pd.Series[Any], lang: Lang) -> str:
-    limits = interval(row["conf_low"], row["conf_high"], lang=lang)
     name, euros = term(f"payer_{row['payer']}", lang).lower(), number(row["estimate"], lang=lang)
-    return f"{name} (€ {euros}; {'95%-BI' if lang == 'nl' else '95% CI'} {limits})"
+    return f"{name} (€ {euros}; {named_interval(row, 0, lang)})"
 
 
 def budget(results: Results) -> Prose:
@@ -209,17 +204,15 @@ def budget(results: Results) -> Prose:
     frame = frame[(frame["payer"] == "all") & (frame["age_band"] == "all") & (frame["year"] == 0)]
     told = []
     for _, row in frame[~frame["suppressed"]].iterrows():
-        limits = interval(row["conf_low"], row["conf_high"], lang=lang)
         size, extra = number(abs(row["estimate"]), lang=lang), number(row["extra_referred"], lang=lang)
         years = number(plan(results).budget.years, lang=lang)
         said = _BUDGETS[direction(row), lang].format(size=size)
         if lang == "nl":
             head = f"*{names[row['scenario']]}* ({extra} mensen meer verwezen in {years} jaar): {said}"
-            told.append(f"{head} (95%-BI {limits}).")
         else:
             head = f"*{names[row['scenario']]}* ({extra} more persons referred in {years} years): {said}"
-            told.append(f"{head} (95% CI {limits}).")
-    return Prose(" ".join(told) if told else HIDDEN[lang])
+        told.append(f"{head} ({named_interval(row, 0, lang)}).")
+    return Prose(" ".join(told) if told else HIDDEN_RESULT[lang])
 
 
 _BUDGETS: dict[tuple[Direction, Lang], str] = {
@@ -238,7 +231,7 @@ def groups(results: Results) -> Prose:
     frame = results.table("subgroup_value")
     rows = frame[(frame["threshold"] == plan(results).thresholds.main) & ~frame["suppressed"]]
     if rows.empty:
-        return Prose(HIDDEN[lang])
+        return Prose(HIDDEN_RESULT[lang])
     lost, choice = float(rows["lost_over_all"].iloc[0]), term(f"choice_{rows['best_for_all'].iloc[0]}", lang)
     if lost < 0.5:
         if lang == "nl":
@@ -278,7 +271,7 @@ def apart(results: Results) -> Prose:
         size = number(abs(row["estimate"]), lang=lang)
         limits = interval(row["conf_low"], row["conf_high"], lang=lang)
         told.append(_APART[direction(row), lang].format(**who, size=size, limits=limits))
-    return Prose(" ".join(told) if told else HIDDEN[lang])
+    return Prose(" ".join(told) if told else HIDDEN_RESULT[lang])
 
 
 _APART: dict[tuple[Direction, Lang], str] = {
@@ -306,7 +299,7 @@ def research(results: Results) -> Prose:
     frame = frame[(frame["age_band"] == "all") & (frame["threshold"] == plan(results).thresholds.main)]
     rows = frame[~frame["suppressed"]].set_index("about")
     if rows.empty:
-        return Prose(HIDDEN[lang])
+        return Prose(HIDDEN_RESULT[lang])
     worth, years = number(rows.loc["everything", "population"], lang=lang), plan(results).budget.years
     larger = "cost" if rows.loc["cost", "per_person"] >= rows.loc["effect", "per_person"] else "effect"
     if lang == "nl":
@@ -330,7 +323,7 @@ def missing(results: Results) -> Prose:
     for arm in ("referred", "comparison"):
         row = rows.loc[arm]
         if row["suppressed"]:
-            return Prose(HIDDEN[lang])
+            return Prose(HIDDEN_RESULT[lang])
         counts = [number(float(row[name]), lang=lang) for name in ("n_matched", "n_cost", "n_both")]
         name = term(arm, lang).lower()
         told.append(

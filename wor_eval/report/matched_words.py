@@ -9,7 +9,7 @@ from wor_eval.effects.triangulation import selection_pattern
 from wor_eval.language import interval, listing, number, percent
 from wor_eval.report.gate_words import struck
 from wor_eval.report.matched_figures import covariate_words, design_words, is_headline
-from wor_eval.report.prose import Prose
+from wor_eval.report.prose import HIDDEN_RESULT, Prose
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term
 from wor_eval.report.words import age_words, estimate
@@ -18,11 +18,6 @@ from wor_eval.study import Lang
 if TYPE_CHECKING:
     import pandas as pd
 
-_HIDDEN: Final = {
-    "nl": "De uitkomst is niet te publiceren: er staan te weinig personen achter.",
-    "en": "The result cannot be published: too few persons stand behind it.",
-}
-
 
 def headline(results: Results) -> Prose:
     """Say what the headline contrast of a matched cohort shows, overall and by age band."""
@@ -30,7 +25,7 @@ def headline(results: Results) -> Prose:
     found = {band: _effect(results, band) for band in (*results.study.cohort.band_names, ALL_BANDS)}
     overall = found.pop(ALL_BANDS)
     if overall is None:
-        return Prose(_HIDDEN[lang])
+        return Prose(HIDDEN_RESULT[lang])
     parts = [struck(results, _overall(overall, lang))]
     parts += [
         struck(results, _band(band, effect, lang), band)
@@ -129,7 +124,7 @@ def balance(results: Results) -> Prose:
     frame, lang = results.table("balance"), results.lang
     after = frame[(frame["sample"] == "after") & ~frame["suppressed"]]
     if after.empty:
-        return Prose(_HIDDEN[lang])
+        return Prose(HIDDEN_RESULT[lang])
     worst = after.loc[after["smd"].abs().idxmax()]
     largest = number(abs(worst["smd"]), 2, lang=lang)
     off = after[after["flagged"].astype(bool)]
@@ -163,7 +158,7 @@ def triangulation(results: Results, *, age_band: str = ALL_BANDS) -> Prose:
     rows = table[(table["age_band"] == age_band) & (table["scale"] == "ratio")]
     own = rows[[is_headline(row, results) for _, row in rows.iterrows()]]
     if own.empty:
-        return Prose(_HIDDEN[lang])
+        return Prose(HIDDEN_RESULT[lang])
     pattern = selection_pattern(table)
     return Prose(f"{_agreement(rows, own.iloc[0], results)} {_PATTERN[pattern, lang]}")
 
@@ -258,7 +253,7 @@ def placebo(results: Results) -> Prose:
         scale="ratio",
     )
     if found is None:
-        return Prose(_HIDDEN[lang])
+        return Prose(HIDDEN_RESULT[lang])
     passed = found.direction == "unclear"
     if lang == "nl":
         says = (

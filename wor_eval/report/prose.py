@@ -15,6 +15,10 @@ TOO_FEW: Final = {
     "nl": "Dit is niet te publiceren: er staan te weinig personen achter.",
     "en": "This cannot be published: too few persons stand behind it.",
 }
+HIDDEN_RESULT: Final = {
+    "nl": "De uitkomst is niet te publiceren: er staan te weinig personen achter.",
+    "en": "The result cannot be published: too few persons stand behind it.",
+}
 
 
 @dataclass(frozen=True, slots=True)
