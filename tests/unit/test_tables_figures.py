@@ -13,6 +13,8 @@ from tests.saved_study import PERSONS, saved, saved_hidden
 from wor_eval.assets import asset
 from wor_eval.data.dictionary import read_dictionary
 from wor_eval.report import figures, tables, terms, words
+from wor_eval.report.checklist import where
+from wor_eval.report.columns import HIDDEN, columns_of, report_table
 from wor_eval.report.results import Results, describe_table
 from wor_eval.report.terms import term
 
@@ -297,3 +299,44 @@ def test_a_hidden_step_hides_what_was_left_out():
     frame["n_referred"] = [500.0, np.nan, 400.0, 380.0, 360.0, 340.0, 320.0][: len(frame)]
     svg_of = figures.flow(dataclasses.replace(results, tables={**results.tables, "attrition": frame})).alt
     assert f": {tables.HIDDEN};" in svg_of
+
+
+# Columns
+
+
+def test_columns_write_what_is_known_and_hide_what_is_hidden() -> None:
+    column = columns_of(saved("nl"), "effects")
+    rows = pd.DataFrame(
+        {
+            "n_referred": [1200, 3],
+            "estimate": [0.1234, 0.5],
+            "conf_low": [0.05, 0.1],
+            "conf_high": [0.2, 0.9],
+            "suppressed": [False, True],
+        }
+    )
+    shown_columns = [
+        column.count("n_referred"),
+        column.number("estimate", lambda row: 3 if row["n_referred"] > 1000 else 1),
+        column.percent("estimate", 1).always(),
+        column.interval(times=100),
+    ]
+    table = report_table(rows, shown_columns)
+    assert table.headers[0] == describe_table("effects").labels["n_referred"]["nl"]
+    assert table.headers[3] == "95%-BI"
+    assert table.rows == (
+        ("1.200", "0,123", "12,3%", "5,00 tot 20,00"),
+        (HIDDEN, HIDDEN, "50,0%", HIDDEN),
+    )
+
+
+@pytest.mark.parametrize("unknown", [("conf_low",), ("conf_high",), ("conf_low", "conf_high")])
+def test_an_interval_without_a_limit_is_one_dash(unknown) -> None:
+    row = {"conf_low": 0.1, "conf_high": 0.2, "suppressed": False} | dict.fromkeys(unknown, np.nan)
+    table = report_table(pd.DataFrame([row]), [columns_of(saved(), "effects").interval()])
+    assert table.rows == (("–",),)
+
+
+def test_a_checklist_refuses_a_place_it_does_not_know() -> None:
+    with pytest.raises(KeyError, match="none:nowhere"):
+        where("sec-who none:nowhere", {})
