@@ -5,7 +5,6 @@ of the results and printed in the report. Nothing in it is executed. Other kinds
 and stand in :data:`PLANS`.
 """
 
-import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from wor_eval.attenders_plan import FrequentAttenders
+from wor_eval.design_plan import Design
 from wor_eval.economics_plan import Economics
 from wor_eval.errors import StudyError
 from wor_eval.gates_plan import Gates
@@ -150,57 +150,13 @@ class Windows(_Plan):
         return {**self.named(), **self.quarterly(), **self.yearly(), **self.monthly()}
 
 
-_PAIRS: Final = ("nearest", "mahalanobis", "optimal")
-_FOR_PAIRS: Final = ("caliper", "caliper_sd", "ratio", "replacement", "order")
-_NOT_USED: Final[Mapping[str, tuple[str, ...]]] = {
-    "optimal": ("order",),
-    **dict.fromkeys(("full", "exact", "ipw", "overlap", "entropy"), _FOR_PAIRS),
+_COMPARED: Final[Mapping[str, tuple[str, ...]]] = {
+    "before_after": ("before", "after"),
+    "after_only": ("after",),
+    "difference_in_differences": ("before", "after"),
+    "against_earlier_year": ("placebo", "after"),
 }
-"""What a design can ask and a method does not do."""
-
-
-class Design(_Plan):
-    """How comparison persons are made comparable to the referred.
-
-    ``history`` says which counts before the index date count as covariates: none; the placebo year; the year
-    before as one total; its quarters; or the permanent level from all earlier history together with the
-    deviations from it in the last two quarters.
-
-    ``caliper`` counts standard deviations of the logit of the propensity score, over everyone or within arms
-    (``caliper_sd``), and holds for the pair methods nearest, mahalanobis and optimal alike, 0.2 unless the plan says
-    otherwise; it is never a width of the Mahalanobis distance. Full and exact matching and the weights (ipw, overlap,
-    entropy) have none. A plan that asks its method for what that does not do is refused.
-    """
-
-    method: Literal["nearest", "mahalanobis", "optimal", "full", "exact", "ipw", "overlap", "entropy"] = (
-        "nearest"
-    )
-    exact: tuple[str, ...] = ("age_band", "sex")
-    covariates: tuple[str, ...] = ("age",)
-    history: Literal["none", "placebo", "year", "quarters", "level"] = "quarters"
-    caliper: Annotated[float, Field(gt=0)] | None = 0.2
-    caliper_sd: Literal["all", "pooled_within"] = "all"
-    ratio: Annotated[int, Field(ge=1, le=10_000)] = 4
-    replacement: bool = False
-    order: Literal["largest", "smallest", "data", "random"] = "largest"
-    missing: Literal["refuse", "indicator"] = "refuse"
-
-    @model_validator(mode="after")
-    def _asks_what_the_method_does(self) -> Self:
-        unused = _NOT_USED.get(self.method, ())
-        if "caliper" in unused and "caliper" not in self.model_fields_set:
-            object.__setattr__(
-                self, "caliper", None
-            )  # the default is one for pairs; the plan is frozen from here on
-        nothing = {name: Design.model_fields[name].default for name in unused} | {"caliper": None}
-        asked = [name for name in unused if getattr(self, name) != nothing[name]]
-        problems = [
-            f"method {self.method} does not use {name} = {json.dumps(getattr(self, name))}: leave it out, or use "
-            + ", ".join(method for method in _PAIRS if name not in _NOT_USED.get(method, ()))
-            for name in asked
-        ]
-        _refuse(problems)
-        return self
+"""The windows that each contrast compares."""
 
 
 class EffectPlan(_Plan):
@@ -245,10 +201,33 @@ class Study(StudyPlan):
         problems += price_problems(self.prices, self.outcomes)
         own = {**self.windows.named(), **self.windows.quarterly(), **self.windows.yearly()}
         problems += [problem for outcome in self.outcomes for problem in outcome.window_problems(own)]
+        problems = problems or self._left_out_windows()
         _refuse(problems + self._design_problems() + self._economic_problems())
         # The plan is frozen from here on: prices are handed to the outcomes while it is being made.
         object.__setattr__(self, "outcomes", with_own_prices(self.outcomes, self.prices))
         return self
+
+    def _left_out_windows(self) -> list[str]:
+        """Say which windows of its own an outcome leaves out while a contrast or the design reads them."""
+        reads = [
+            (name, f"contrast {e.contrast}", _COMPARED[e.contrast])
+            for e in self.effects
+            for name in e.outcomes
+        ]
+        if self.design is not None:
+            history = self.economics.matched_on if self.economics else self.headline.outcomes[0]
+            reads.append((history, "the history of [design]", self.design.history_windows))
+        own = {outcome.name: outcome.windows for outcome in self.outcomes if outcome.windows is not None}
+        lacking = [
+            (name, reader, ", ".join(window for window in windows if window not in own[name]))
+            for name, reader, windows in reads
+            if name in own
+        ]
+        return [
+            f"windows of outcome {name}: {reader} needs {windows}; give it there too, or leave windows out"
+            for name, reader, windows in dict.fromkeys(lacking)
+            if windows
+        ]
 
     def _design_problems(self) -> list[str]:
         """Say what a design needs that the plan does not give."""
@@ -259,6 +238,8 @@ class Study(StudyPlan):
             return problems + self.gates.problems(has_design=False)
         needs = {
             "cohort.entries must be 1 or more: a design needs comparison persons": self.cohort.entries > 0,
+            "contrast before_after has no comparison persons: take another, or leave [design] out (a matched study shows "
+            "before and after beside its designs)": "before_after" not in contrasts,
             "windows.placebo is needed for the placebo contrast": self.windows.placebo is not None,
             "windows.quarters must be 4 or more for history by quarter": self.windows.quarters >= 4,
             "windows.years must be 2 or more for history = level": self.design.history != "level"

@@ -21,7 +21,7 @@ from wor_eval.effects.contrasts import SIGNS, WINDOWS, cluster_codes, contrast_r
 from wor_eval.effects.event_study import event_study
 from wor_eval.effects.subgroups import subgroup_effects
 from wor_eval.effects.triangulation import selection_pattern, triangulate
-from wor_eval.errors import EstimationError
+from wor_eval.errors import DesignError, EstimationError
 from wor_eval.study import Design, Study, read_study
 
 OUTCOME = "gp_contacts"
@@ -171,6 +171,28 @@ def test_the_level_is_the_posterior_mean_of_a_negative_binomial_effect() -> None
     assert np.corrcoef(found.level, exact)[0, 1] > 0.9999
     assert found.level.mean() == pytest.approx(1.0, abs=0.02)
     assert found.reliability == pytest.approx(3 * rate / (3 * rate + shape), abs=0.02)
+
+
+def test_a_history_without_events_shows_no_level() -> None:
+    persons = pd.DataFrame({"arm": ["comparison", "referred"], "age": 40, "sex": "F"})
+    cohort = Cohort(persons=persons, outcomes=None, attrition=None, observed=None)
+    wide = WideOutcome(value=np.zeros((2, 3)), years=np.ones((2, 3)), windows=("a", "b", "c"))
+    with pytest.raises(DesignError, match=r"design\.history = level: the comparison persons have no events"):
+        permanent_level(cohort, wide)
+
+
+def test_ages_that_nobody_has_give_missing_values_and_no_error(cohort: Cohort, study: Study) -> None:
+    young, old = study.cohort.band_names
+    gone = cohort.outcomes["unit"].isin(cohort.persons.loc[cohort.persons["age_band"] == old, "unit"])
+    unseen = replace(cohort, outcomes=cohort.outcomes[~(gone & (cohort.outcomes["window"] == "after"))])
+    design = Design(history="none", ratio=1)
+    matched = match_cohort(unseen, study, design=design, outcome=OUTCOME)
+    adjusted = ancova_effects(matched, study, outcome=OUTCOME)
+    doubly = aipw_effects(unseen, study, design.model_copy(update={"missing": "indicator"}), outcome=OUTCOME)
+    for table, method in ((adjusted, "ancova"), (doubly, "aipw")):
+        what = {"contrast": "after_only", "method": method, "scale": "ratio"}
+        assert np.isnan(table.one(age_band=old, **what).estimate)
+        assert table.one(age_band=young, **what).estimate > 0
 
 
 def test_aipw_with_a_constant_model_is_the_ratio_of_means(cohort: Cohort, study: Study) -> None:

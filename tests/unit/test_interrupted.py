@@ -169,3 +169,12 @@ def test_refused_series():
         interrupted_series(y, start=48, lags=40)
     with pytest.raises(EstimationError, match="change"):
         interrupted_series(y, start=48, change="step")
+
+
+def test_no_events_on_one_side_of_the_start_have_no_estimate():
+    """The logarithm of a rate of zero does not exist; the fit runs off to a ratio without bounds."""
+    y, size = series()
+    months = np.arange(72)
+    for empty in (months >= 48, months < 48):
+        with pytest.raises(EstimationError, match="months without events"):
+            interrupted_series(np.where(empty, 0.0, y), start=48, exposure=size)

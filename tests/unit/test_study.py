@@ -1,6 +1,7 @@
 """The study plan: every mistake at once, nothing unknown, and the same digest however it is laid out."""
 
 import copy
+import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -325,3 +326,17 @@ def test_shipped_plans_can_be_read(path):
 
 def test_a_plan_is_shipped():
     assert "before_after" in {path.stem for path in SHIPPED}
+
+
+def test_windows_of_an_outcome_hold_those_that_contrasts_and_history_read():
+    shipped = tomllib.loads(asset("analyses", "matched_cohort.toml").read_text(encoding="utf-8"))
+    content = {"name": "trial", **copy.deepcopy(shipped)}
+    content["outcomes"][0]["windows"] = {"before": [-100, -1], "after": [0, 200]}
+    with pytest.raises(StudyError) as refused:
+        study_plan(content)
+    said = str(refused.value)
+    assert "gp_contacts: contrast against_earlier_year needs placebo;" in said
+    assert "history of [design] needs quarter-1, quarter-2, quarter-3, quarter-4;" in said
+    content["design"] |= {"history": "year", "exact": ["sex"]}
+    content["effects"][0]["contrast"] = "difference_in_differences"
+    assert study_plan(content).headline.outcomes == ("gp_contacts",)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wor_eval.cohort.attrition import Attrition
 from wor_eval.cohort.comparable import refuse_what_cannot_be_told_apart
+from wor_eval.cohort.inclusion import apply_rules
 from wor_eval.cohort.outcomes import measure_outcomes
 from wor_eval.cohort.persons import (
     describe,
@@ -18,8 +19,7 @@ from wor_eval.cohort.persons import (
     unit_table,
 )
 from wor_eval.cohort.windows import observed_days
-from wor_eval.errors import DesignError
-from wor_eval.study import Rule, Study
+from wor_eval.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +107,7 @@ def build_cohort(data: StudyData, study: Study, *, shift_days: int = 0) -> Cohor
     units = describe(data, units, observed)
     units = keep_present(units, attrition)
     units = _add_days(data, units, study, observed)
-    units = _apply_rules(units, study.cohort.include, attrition)
+    units = apply_rules(units, study.cohort.include, attrition)
     units = _order(units, study)
     outcomes = measure_outcomes(data, units, study, observed)
     return Cohort(persons=units, outcomes=outcomes, attrition=attrition.to_frame(), observed=observed)
@@ -124,37 +124,6 @@ def _add_days(
     )
     wide = wide.fillna(0).astype(int).add_prefix("days_")
     return units.merge(wide.reset_index(), on="unit")
-
-
-def _apply_rules(units: pd.DataFrame, rules: tuple[Rule, ...], attrition: Attrition) -> pd.DataFrame:
-    """Apply the rules of the plan, one step each."""
-    missing = sorted({rule.column for rule in rules} - set(units.columns))
-    if missing:
-        raise DesignError(
-            f"rules of the plan name columns that the cohort does not have: {', '.join(missing)}",
-            problems=[f"there are: {', '.join(sorted(units.columns))}"],
-        )
-    for rule in rules:
-        units = units[_meets(units[rule.column], rule)]
-        attrition.add(rule.reason, units)
-    if not (units["arm"] == "referred").any():
-        raise DesignError(
-            "no referred person meets all rules of the plan",
-            problems=[f"{row['reason_en']}: {row['n_referred']} left" for row in attrition.rows],
-        )
-    return units
-
-
-def _meets(values: pd.Series[Any], rule: Rule) -> pd.Series[bool]:
-    """Tell which values meet a rule; an empty value does not."""
-    met = values.notna()
-    if rule.at_least is not None:
-        met &= values >= rule.at_least
-    if rule.at_most is not None:
-        met &= values <= rule.at_most
-    if rule.one_of is not None:
-        met &= values.astype(str).isin(rule.one_of)
-    return met
 
 
 def _order(units: pd.DataFrame, study: Study) -> pd.DataFrame:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING
 
 from wor_eval.cohort.as_planned import delivered_scores, priced_contacts
 from wor_eval.cohort.cost_lines import costs_known, priced_costs
+from wor_eval.cohort.coverage import covered_days
 from wor_eval.cohort.wide import DAYS_PER_YEAR
 from wor_eval.errors import DesignError
 from wor_eval.study import Days, Outcome
@@ -71,8 +73,14 @@ def _contacts(data: StudyData, outcome: Outcome) -> ir.Table:
     )
 
 
-def known_periods(data: StudyData, periods: ir.Table, outcome: Outcome) -> ir.Table:
-    """Leave out the time of persons whose costs are not known: a municipality that delivers no Wmo data.
+def known_periods(
+    data: StudyData, periods: ir.Table, outcome: Outcome, observed: tuple[date, date]
+) -> ir.Table:
+    """Leave out the time in which costs are not known.
+
+    That is the time of persons in a municipality that delivers no Wmo data, and the days before and after those that
+    the lines of these payers cover (:func:`wor_eval.cohort.coverage.covered_days`): claims often come later than
+    contacts.
 
     Parameters
     ----------
@@ -82,17 +90,43 @@ def known_periods(data: StudyData, periods: ir.Table, outcome: Outcome) -> ir.Ta
         ``person_id, first_on, last_on``.
     outcome : Outcome
         Costs of which payers; without payers, all of them.
+    observed : tuple of date
+        First and last day of observation.
 
     Returns
     -------
     ibis table
         The periods in which the outcome is observed: missing is not zero.
     """
-    if outcome.table != "costs" or "municipalities" not in data.tables:
+    if outcome.table != "costs":
+        return periods
+    periods = _within(periods, covered_days(_covering(data, outcome), observed), observed)
+    if "municipalities" not in data.tables:
         return periods
     payers = outcome.payers or ("zvw", "wmo", "wlz", "own")
     known = costs_known(data.tables["persons"], data.tables["municipalities"], payers=payers)
     return periods.semi_join(known.filter(known.known), "person_id")
+
+
+def _covering(data: StudyData, outcome: Outcome) -> ir.Table:
+    """Give the days of the cost lines of an outcome's payers, of whatever category and whichever person."""
+    lines = _table(data, outcome)
+    if outcome.payers:
+        lines = lines.filter(lines.payer.isin(outcome.payers))
+    return lines.select("from_on", to_on=lines.to_on.fill_null(lines.from_on))
+
+
+def _within(periods: ir.Table, covered: tuple[date, date], observed: tuple[date, date]) -> ir.Table:
+    """Cut periods of observation down to the days that are covered."""
+    import ibis
+
+    if covered == observed:
+        return periods
+    first, last = (ibis.date(day.isoformat()) for day in covered)
+    cut = periods.mutate(
+        first_on=ibis.greatest(periods.first_on, first), last_on=ibis.least(periods.last_on, last)
+    )
+    return cut.filter(cut.first_on <= cut.last_on)
 
 
 def last_scores(

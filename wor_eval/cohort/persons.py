@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from wor_eval.cohort.attrition import Attrition
+from wor_eval.cohort.coverage import covered_days
 from wor_eval.cohort.entries import offered_entries, referred_entries, sampled_persons
 from wor_eval.errors import DesignError
 from wor_eval.study import Study, Text
@@ -38,7 +39,8 @@ def observed_period(data: StudyData, study: Study) -> tuple[date, date]:
     ------
     DesignError
         The plan states no period and there is no contact to take it from; or its period reaches so far beyond the
-        dated contacts that days without data would count as days without contacts.
+        dated contacts that days without data would count as days without contacts: see
+        :func:`wor_eval.cohort.coverage.covered_days`.
     """
     import pandas as pd
 
@@ -50,21 +52,33 @@ def observed_period(data: StudyData, study: Study) -> tuple[date, date]:
         return plan.observed_from, plan.observed_until
     if pd.isna(first):
         raise DesignError("table contacts is empty: state observed_from and observed_until in the plan")
+    observed = plan.observed_from or first.date(), plan.observed_until or last.date()
+    if _counts_days(study):
+        _refuse_days_without_data(contacts, observed, (first.date(), last.date()))
+    return observed
+
+
+def _refuse_days_without_data(
+    contacts: ir.Table, observed: tuple[date, date], found: tuple[date, date]
+) -> None:
+    """Refuse a period of observation that reaches beyond the contacts: in sparse data only when it does so by years."""
+    dated = contacts.filter(contacts.recall_days.isnull())
+    covered = covered_days(dated.select(from_on=dated.contact_on, to_on=dated.contact_on), observed)
     wrong = {
-        "cohort.observed_from lies more than five years before the first contact": bool(
-            plan.observed_from and (first.date() - plan.observed_from).days > _FAR_BEFORE_DAYS
+        f"cohort.observed_from = {observed[0]} lies {(found[0] - observed[0]).days} days before the first contact": (
+            covered[0] > observed[0] or (found[0] - observed[0]).days > _FAR_BEFORE_DAYS
         ),
-        "cohort.observed_until lies more than a year after the last contact": bool(
-            plan.observed_until and (plan.observed_until - last.date()).days > _FAR_DAYS
+        f"cohort.observed_until = {observed[1]} lies {(observed[1] - found[1]).days} days after the last contact": (
+            covered[1] < observed[1] or (observed[1] - found[1]).days > _FAR_DAYS
         ),
     }
     problems = [problem for problem, far in wrong.items() if far]
-    if problems and _counts_days(study):
+    if problems:
         raise DesignError(
-            "days without data would count as days without contacts: state the days that table contacts covers",
+            "days without data would count as days without contacts: state the days that table contacts covers, or "
+            "leave observed_from and observed_until out, and the first and last contact count as such",
             problems=problems,
         )
-    return plan.observed_from or first.date(), plan.observed_until or last.date()
 
 
 def _counts_days(study: Study) -> bool:

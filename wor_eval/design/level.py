@@ -95,6 +95,11 @@ def _expected_rate(cohort: Cohort, history: WideOutcome) -> Floats:
     size = int(group.max()) + 1
     events = np.bincount(group[pool], weights=history.value[pool].sum(axis=1), minlength=size)
     years = np.bincount(group[pool], weights=history.years[pool].sum(axis=1), minlength=size)
+    if not events.sum() > 0:
+        raise DesignError(
+            "design.history = level: the comparison persons have no events in the third and fourth quarter before the "
+            "index date or the years before that, so there is no level to see; take another history"
+        )
     overall = events.sum() / years.sum()
     # A group with few years leans on the overall rate: ten events' worth of it are added to every group.
     rate = (events + 10.0) / (years + 10.0 / overall)

@@ -99,6 +99,8 @@ def _ancova(
     contrast, used = what
     wide = wide_outcome(matched.cohort, outcome, _ADJUSTED[contrast])
     rows = used & np.all(wide.years > 0, axis=1)
+    if not rows.any():
+        raise EstimationError("nobody of these ages was observed in both windows")
     value, years = wide.value[rows], wide.years[rows]
     base = np.log1p(value[:, 1] / years[:, 1])
     person = [i for i, name in enumerate(matched.covariates.names) if not name.startswith(f"{outcome}:")]
@@ -173,6 +175,8 @@ def _aipw(
     wide = wide_outcome(weighted.cohort, outcome, (window,))
     rows = inside & (wide.years[:, 0] > 0)
     y, years, arm = wide.value[rows, 0], wide.years[rows, 0], weighted.referred[rows]
+    if arm.all() or not arm.any():
+        raise EstimationError(f"one arm alone was observed in window {window}")
     columns, _ = replace(weighted.covariates, matrix=weighted.covariates.matrix[rows]).with_squares()
     X = np.column_stack([np.ones(arm.size), columns[:, np.ptp(columns[~arm], axis=0) > 0]])
     fit = poisson_regression(y[~arm], X[~arm], offset=np.log(years[~arm]))

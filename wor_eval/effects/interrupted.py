@@ -17,6 +17,9 @@ from wor_eval.errors import EstimationError
 
 Change: TypeAlias = Literal["level", "slope", "level_and_slope"]
 Errors: TypeAlias = Literal["newey_west", "quasi", "wider"]
+_NO_EVENTS = 1e-9
+"""Below this share of the largest expected count a month counts as one in which the model expects nothing at all."""
+
 _CHANGES: dict[Change, tuple[str, ...]] = {
     "level": ("level_change",),
     "slope": ("slope_change",),
@@ -110,8 +113,9 @@ def interrupted_series(
     Raises
     ------
     EstimationError
-        Missing, negative or only zero counts, months that do not rise, fewer than 12 months before or 3 after the
-        start, a first month less than 24 before it with seasons, or fewer months than three times the coefficients.
+        Missing, negative or only zero counts, so many zeros that no estimate exists, months that do not rise,
+        fewer than 12 months before or 3 after the start, a first month less than 24 before it with seasons, or fewer
+        months than three times the coefficients.
 
     Examples
     --------
@@ -134,8 +138,8 @@ def interrupted_series(
         raise EstimationError("lags: at least 0 and fewer than half the months are needed")
     model = sm.GLM(y, X, family=sm.families.Poisson(), offset=np.log(size))
     plain = model.fit(tol=1e-12)
-    if not plain.converged:
-        raise EstimationError("the segmented regression did not converge: are most counts zero?")
+    if not plain.converged or float(plain.fittedvalues.min()) < _NO_EVENTS * float(plain.fittedvalues.max()):
+        raise EstimationError("the segmented regression has no estimate: too many months without events")
     covariances = _covariances(plain, X, errors, n_lags)
     df = float(y.size - X.shape[1]) if errors == "wider" else math.inf
     uncertainty = _Uncertainty(covariances=covariances, df=df, level=level)
