@@ -25,18 +25,33 @@ PLAN = frozenset(
         "power_plan",
         "published_plan",
         "plan_parts",
+        "design_plan",
         "attenders_plan",
         "reach_plan",
     }
 )
-ON_TOP = ("errors", "language", "whole", "assets", "stages", "kept", "run_effects", "run", "demo", "wor_eval")
+ON_TOP = (
+    "errors",
+    "interruption",
+    "language",
+    "whole",
+    "assets",
+    "stages",
+    "kept",
+    "run_effects",
+    "run",
+    "demo",
+    "wor_eval",
+)
 EVERYTHING = frozenset({*STAGES, *PLAN, *ON_TOP})
 TOP_LEVEL = {
     "errors": frozenset[str](),
     "assets": frozenset[str](),
+    "interruption": frozenset[str](),
     "plan_parts": frozenset[str](),
     "economics_plan": frozenset({"plan_parts"}),
     "gates_plan": frozenset({"plan_parts"}),
+    "design_plan": frozenset({"plan_parts"}),
     "power_plan": frozenset({"economics_plan", "plan_parts"}),
     "published_plan": frozenset({"plan_parts"}),
     "attenders_plan": frozenset({"plan_parts"}),

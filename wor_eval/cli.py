@@ -11,6 +11,7 @@ from typing import Final
 import wor_eval
 from wor_eval.cli_arguments import command_parser
 from wor_eval.errors import WorEvalError
+from wor_eval.interruption import Interruption, interruptible
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,20 +25,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 1 after a message on standard error; 130 after an interruption.
+        0, or 1 after a message on standard error; 130 after an interruption, 143 when told to stop (SIGTERM).
     """
     chosen = command_parser().parse_args(arguments)
-    try:
-        return COMMANDS[chosen.command](chosen)
-    except WorEvalError as error:
-        print(f"wor-eval: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"wor-eval: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nwor-eval: interrupted; nothing that was there is changed", file=sys.stderr)
-        return 130
+    with interruptible() as stop:
+        try:
+            return COMMANDS[chosen.command](chosen)
+        except KeyboardInterrupt:
+            return _interrupted(stop)
+        except Exception as error:
+            if stop.number is not None:  # a library told of the signal in its own words
+                return _interrupted(stop)
+            if not isinstance(error, (WorEvalError, OSError)):
+                raise
+            print(f"wor-eval: {error}", file=sys.stderr)
+            return 1
+
+
+def _interrupted(stop: Interruption) -> int:
+    print("\nwor-eval: interrupted; nothing that was there is changed", file=sys.stderr)
+    return stop.code
 
 
 def _say(text: str) -> None:

@@ -237,3 +237,4 @@ def _some(job: Job, seeds: list[np.random.SeedSequence]) -> list[Floats]:
 
 def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a worker that is told to stop has nothing to clear away

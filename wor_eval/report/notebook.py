@@ -52,7 +52,8 @@ def code_environment(results: Path | None, folder: Path) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        The present environment with fixed hashing, dates and matplotlib settings.
+        The present environment with fixed hashing, dates and matplotlib settings. Temporary files stand in ``folder``
+        too: the process is ended at once, and clears nothing away itself.
     """
     settings = folder / "matplotlibrc"
     settings.write_text(_MATPLOTLIBRC, encoding="utf-8")
@@ -62,6 +63,7 @@ def code_environment(results: Path | None, folder: Path) -> dict[str, str]:
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONHASHSEED": "0",
         "SOURCE_DATE_EPOCH": "0",
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)),
     }
     if results is not None:
         fixed[RESULTS_VARIABLE] = str(results.resolve())
