@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+from wor_eval.errors import StudyError
 from wor_eval.kept import kept_cohort
 from wor_eval.published_plan import PublishedStudy
 from wor_eval.run_effects import before_after_tables, economic_tables, matched_tables
@@ -54,7 +55,6 @@ def run_study(
         The plan does not fit the data; the message says what and where.
     """
     from wor_eval.data.engine import on_engine
-    from wor_eval.errors import StudyError
     from wor_eval.report.results import Results
 
     if data is None and plan.needs_data:
@@ -103,6 +103,11 @@ class Made:
 
 def _effects(data: StudyData, study: Study, progress: Steps) -> Made:
     """Carry out a study of effects: cohort, design, effects, economics."""
+    if study.design is not None and study.headline.contrast == "before_after":
+        raise StudyError(
+            "the headline contrast before_after has no comparison persons, and the plan has a [design]: take another "
+            "contrast, or leave [design] out (a matched study shows before and after beside its designs)"
+        )
     study, left_out = _with_data(study, data)
     progress("cohort")
     cohort = kept_cohort(data, study, progress)

@@ -238,8 +238,6 @@ class Study(StudyPlan):
             return problems + self.gates.problems(has_design=False)
         needs = {
             "cohort.entries must be 1 or more: a design needs comparison persons": self.cohort.entries > 0,
-            "contrast before_after has no comparison persons: take another, or leave [design] out (a matched study shows "
-            "before and after beside its designs)": "before_after" not in contrasts,
             "windows.placebo is needed for the placebo contrast": self.windows.placebo is not None,
             "windows.quarters must be 4 or more for history by quarter": self.windows.quarters >= 4,
             "windows.years must be 2 or more for history = level": self.design.history != "level"

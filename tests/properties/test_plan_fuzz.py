@@ -248,6 +248,16 @@ def test_days_long_after_the_last_contact_do_not_count_as_days_without_contacts(
         run_study(small_study(), plan)
 
 
+def test_before_and_after_is_no_headline_of_a_design() -> None:
+    content = copy.deepcopy(shipped("matched_cohort"))
+    content |= {"outcomes": content["outcomes"][:1], "effects": content["effects"][:1]}
+    content["effects"][0]["contrast"] = "before_after"
+    with pytest.raises(
+        StudyError, match=r"before_after has no comparison persons, and the plan has a \[design\]"
+    ):
+        run_study(small_study(), study_plan(content))
+
+
 CANARY = "kanarie7919"
 
 
