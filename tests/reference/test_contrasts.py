@@ -195,6 +195,14 @@ def test_ages_that_nobody_has_give_missing_values_and_no_error(cohort: Cohort, s
         assert table.one(age_band=young, **what).estimate > 0
 
 
+def test_one_set_gives_no_subgroups_and_no_error(cohort: Cohort, study: Study) -> None:
+    matched = match_cohort(cohort, study, design=Design(history="none", ratio=1), outcome=OUTCOME)
+    one = replace(matched, sets=matched.sets[matched.sets["set_id"] == 0])
+    table = subgroup_effects(one, study, outcome=OUTCOME)
+    assert len(table) == 0
+    assert {"level", "scale", "estimate", "n_sets", "p_interaction", "p_holm"} <= set(table)
+
+
 def test_aipw_with_a_constant_model_is_the_ratio_of_means(cohort: Cohort, study: Study) -> None:
     """On covariates that tell nothing, AIPW falls back on the plain ratio of rates."""
     rng = np.random.default_rng(8)

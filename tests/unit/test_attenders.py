@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from wor_eval.data.calibration import facts
 from wor_eval.data.panel import simulate_panel
 from wor_eval.data.read import study_data
 from wor_eval.data.simulate import simulate_tables
-from wor_eval.effects.attenders import attenders, burden, selection
+from wor_eval.effects.attenders import attenders, burden, means, persistence, selection
 from wor_eval.errors import DesignError, StudyError
 from wor_eval.report import attender_figures, attender_tables, attender_words
 from wor_eval.report.results import Results, load_results, save_results
@@ -94,6 +95,29 @@ def test_ties_are_counted_and_leaving_them_out_gives_fewer():
     assert with_ties.chosen[:, 0].mean() >= 0.10 >= without.chosen[:, 0].mean()
     dropped = with_ties.chosen[:, 0] & ~without.chosen[:, 0]
     assert (dropped == (with_ties.tied[:, 0] & with_ties.chosen[:, 0])).all()
+
+
+def test_ages_and_groups_without_anybody_are_missing_and_a_study_of_nobody_is_refused():
+    yearly = yearly_contacts(altered(), planned(age_groups=[15, 45, 104]))
+    plan = planned(age_groups=[15, 45, 104], ties="exclude")
+    found = attenders(yearly, plan)
+    with np.errstate(divide="raise", invalid="raise"):
+        still, mean = persistence(found, plan), means(found, plan)
+    assert (
+        still.loc[still["age_group"] == "104+", ["share", "independent", "normal"]]
+        .iloc[1:]
+        .isna()
+        .all(axis=None)
+    )
+    assert mean.loc[mean["age_group"] == "104+", ["mean", "ratio"]].isna().all(axis=None)
+    alike = np.ones_like(yearly.contacts)
+    with pytest.raises(DesignError, match=r"with share = 0.1 and ties = exclude nobody of \d+ persons"):
+        attenders(replace(yearly, contacts=alike), plan)
+    women = (yearly.persons["sex"] == "F").to_numpy()[:, None]
+    chosen = selection(attenders(replace(yearly, contacts=np.where(women, alike, yearly.contacts)), plan))
+    assert not np.isinf(chosen["threshold"]).any()
+    assert chosen.loc[chosen["n_frequent"] == 0, "threshold"].isna().all()
+    assert (chosen.loc[chosen["sex"] == "F", "n_frequent"] == 0).all()
 
 
 def test_the_psychosocial_set_and_the_kinds_are_those_of_the_plan():

@@ -18,7 +18,7 @@ from wor_eval.economics.estimates import (
     varying,
     with_effect,
 )
-from wor_eval.economics.evaluated import Evaluated
+from wor_eval.economics.evaluated import Evaluated, _refuse_unknown_costs
 from wor_eval.economics.guideline import guideline, reference_values
 from wor_eval.economics.joint import system_cr2
 from wor_eval.economics.payers import payer_balance, payer_costs
@@ -189,6 +189,19 @@ def test_too_few_answers_are_counted_by_arm() -> None:
     told = str(error.value)
     assert "referred have a score at baseline; 20 are needed" in told
     assert "more persons" in told
+
+
+def test_costs_that_nobody_has_throughout_are_told_by_payer() -> None:
+    plan = study_plan(plan_content()).economics
+    care = np.ones((3, 4))
+    before = np.array([[np.nan, 1, 1, 1], [np.nan, 1, 1, 1], [1, np.nan, 1, 1]])
+    with pytest.raises(
+        EstimationError, match="of none of 3 matched persons the costs of every payer"
+    ) as caught:
+        _refuse_unknown_costs(care, before, plan)
+    assert caught.value.problems[0] == "costs_zvw: 3 persons over the horizon, 1 over the year before"
+    assert len(caught.value.problems) == 4
+    _refuse_unknown_costs(care, np.where(np.arange(3)[:, None] == 0, 1.0, before), plan)
 
 
 def test_the_difference_between_bands_is_the_interaction_of_the_regression() -> None:

@@ -145,6 +145,7 @@ def evaluated(data: StudyData, matched: MatchedCohort, plan: Economics) -> Evalu
     )
     years = alive_years(units, horizon=plan.horizon_days)
     hours, contacts = _hours(data, units, plan)
+    _refuse_unknown_costs(care, before, plan)
     return Evaluated(
         referred=(units["arm"] == "referred").to_numpy(float),
         weight=weight[rows],
@@ -174,6 +175,21 @@ def _costs(cohort: Cohort, units: pd.DataFrame, plan: Economics) -> tuple[Floats
         year = seen[:, 0] >= DAYS_PER_YEAR - _SLACK_DAYS
         before.append(np.where(year, found.value[rows, 0], np.nan))
     return np.column_stack(after), np.column_stack(before)
+
+
+def _refuse_unknown_costs(care: Floats, before: Floats, plan: Economics) -> None:
+    """Refuse payers of whose costs nothing is known throughout, for anybody."""
+    known = [
+        f"{name}: {int(np.isfinite(care[:, p]).sum())} persons over the horizon, "
+        f"{int(np.isfinite(before[:, p]).sum())} over the year before"
+        for p, name in enumerate(plan.costs.values())
+    ]
+    if not (np.isfinite(care) & np.isfinite(before)).all(axis=1).any():
+        raise EstimationError(
+            f"economics.costs: of none of {len(care)} matched persons the costs of every payer are known throughout; let "
+            "windows.before of these outcomes hold the whole year before, and leave out a payer that delivers too little",
+            problems=known,
+        )
 
 
 def _mean_level(daily: Floats, plan: Economics) -> Floats:

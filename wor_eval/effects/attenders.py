@@ -15,6 +15,7 @@ from wor_eval.effects.attenders_prediction import prediction_tables
 from wor_eval.effects.attenders_published import published_beside
 from wor_eval.effects.frequent import latent_correlation, latent_persistence, top_of_strata
 from wor_eval.effects.proportions import wilson
+from wor_eval.errors import DesignError
 from wor_eval.plan_parts import group_names
 
 if TYPE_CHECKING:
@@ -110,12 +111,23 @@ def attender_tables(
 
 
 def attenders(yearly: Yearly, plan: FrequentAttenders) -> Attenders:
-    """Tell in which years each person is a frequent attender, within sex and age group."""
+    """Tell in which years each person is a frequent attender, within sex and age group.
+
+    Raises
+    ------
+    DesignError
+        Nobody is one in the first year.
+    """
     stratum = (yearly.persons["sex"] + " " + yearly.persons["age_group"]).to_numpy(dtype=str)
     tops = [
         top_of_strata(yearly.contacts[:, year], stratum, share=plan.share, ties=plan.ties)
         for year in range(YEARS)
     ]
+    if not tops[0].chosen.any():
+        raise DesignError(
+            f"with share = {plan.share:g} and ties = {plan.ties} nobody of {len(stratum)} persons is a frequent attender "
+            f"in {yearly.years[0]}: raise share, or let ties be include"
+        )
     return Attenders(
         yearly=yearly,
         stratum=stratum,
@@ -149,8 +161,10 @@ def selection(found: Attenders) -> pd.DataFrame:
 
 def _selected(part: pd.DataFrame, sex: str, age_group: str) -> dict[str, Any]:
     chosen = part["chosen"].to_numpy()
+    threshold = part["threshold"].iloc[0]
     return {
-        "sex": sex, "age_group": age_group, "n_persons": len(part), "threshold": part["threshold"].iloc[0],
+        "sex": sex, "age_group": age_group, "n_persons": len(part),
+        "threshold": threshold if np.isfinite(threshold) else np.nan,  # nobody is above the ties
         "n_frequent": int(chosen.sum()), "n_other": int((~chosen).sum()), "n_tied": int(part["tied"].sum()),
         "share": chosen.mean(), "mean_frequent": part.loc[chosen, "contacts"].mean(),
         "mean_other": part.loc[~chosen, "contacts"].mean(),
@@ -175,7 +189,7 @@ def persistence(found: Attenders, plan: FrequentAttenders) -> pd.DataFrame:
     for age_group in (*group_names(plan.age_groups), ALL):
         who = found.of_age(age_group)
         chosen = found.chosen[who]
-        first, selected = int(chosen[:, 0].sum()), float(chosen.mean())
+        first, selected = int(chosen[:, 0].sum()), float(chosen.mean()) if chosen.size else np.nan
         still = np.cumprod(chosen, axis=1).sum(axis=0)
         correlation = latent_correlation(selected, still[1] / max(first, 1), years=2) if first else np.nan
         share, low, high = wilson(still, np.full(YEARS, first))
@@ -216,7 +230,7 @@ def means(found: Attenders, plan: FrequentAttenders) -> pd.DataFrame:
             rows.append(
                 {
                     "age_group": age_group, "frequent": name, "n_persons": counts.size, "mean": mean,
-                    "conf_low": mean - half, "conf_high": mean + half, "ratio": mean / base,
+                    "conf_low": mean - half, "conf_high": mean + half, "ratio": mean / base if base > 0 else np.nan,
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)
@@ -244,6 +258,7 @@ def burden(found: Attenders) -> pd.DataFrame:
     yearly, group = found.yearly, found.group
     contacts, costs = yearly.contacts.sum(axis=1), yearly.costs.sum(axis=1)
     known = np.isfinite(costs)
+    total = costs[known].sum()
     rows = []
     for name in (*GROUPS, ALL):
         who = np.ones(group.size, dtype=bool) if name == ALL else group == name
@@ -253,7 +268,7 @@ def burden(found: Attenders) -> pd.DataFrame:
             {
                 "frequent": name, "n_persons": int(who.sum()), "share_persons": who.mean(),
                 "share_contacts": contacts[who].sum() / max(contacts.sum(), 1),
-                "share_costs": paid.sum() / costs[known].sum() if known.any() else np.nan,
+                "share_costs": paid.sum() / total if total else np.nan,
                 "mean_contacts": contacts[who].mean() / YEARS if who.any() else np.nan,
                 "mean_costs": paid.mean() / YEARS if paid.size else np.nan,
                 "share_psychosocial": yearly.psychosocial[who].sum() / coded if coded else np.nan,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # doi:10.1186/1471-2458-9-36).
 _TOP = 0.9
 _AGE_CUTS = (45, 65)
+_NUMBERS = ("estimate", "std_error", "conf_low", "conf_high", "n_referred", "n_comparison", "n_sets")
+_COLUMNS = ["outcome", "modifier", "level", "scale", *_NUMBERS]
 
 
 def subgroup_effects(matched: MatchedCohort, study: Study, *, outcome: str) -> pd.DataFrame:
@@ -44,8 +46,8 @@ def subgroup_effects(matched: MatchedCohort, study: Study, *, outcome: str) -> p
     Returns
     -------
     DataFrame
-        ``outcome, modifier, level, scale, estimate, std_error, conf_low, conf_high, p_interaction, p_holm,
-        n_referred, n_comparison, n_sets``.
+        ``outcome, modifier, level, scale, estimate, std_error, conf_low, conf_high, n_referred, n_comparison, n_sets,
+        p_interaction, p_holm``; a level without an estimate has no row.
     """
     import pandas as pd
 
@@ -54,7 +56,7 @@ def subgroup_effects(matched: MatchedCohort, study: Study, *, outcome: str) -> p
         of_unit = _level_of_set(matched, level)
         for scale in study.outcome(outcome).scales:
             rows = _levels(matched, study, (outcome, modifier, scale), of_unit)
-            parts.append(pd.DataFrame(rows).assign(p_interaction=_homogeneity(rows, scale)))
+            parts.append(pd.DataFrame(rows, columns=_COLUMNS).assign(p_interaction=_homogeneity(rows, scale)))
     frame = pd.concat(parts, ignore_index=True)
     return frame.assign(p_holm=_holm(frame))
 
@@ -108,8 +110,7 @@ def _levels(
         except EstimationError:
             continue
         found = as_estimate(value, named=(outcome, contrast, level, modifier), scale=scale, sizes=sizes)
-        names = ("estimate", "std_error", "conf_low", "conf_high", "n_referred", "n_comparison", "n_sets")
-        numbers = {name: getattr(found, name) for name in names}
+        numbers = {name: getattr(found, name) for name in _NUMBERS}
         rows.append({"outcome": outcome, "modifier": modifier, "level": level, "scale": scale, **numbers})
     return rows
 
@@ -118,6 +119,8 @@ def _homogeneity(rows: list[dict[str, Any]], scale: str) -> float:
     from scipy.stats import chi2
 
     if len(rows) < 2:
+        return float("nan")
+    if any(row["std_error"] <= 0 for row in rows):  # all sets of a level alike: its error cannot be told
         return float("nan")
     estimate = np.array([row["estimate"] for row in rows])
     estimate = np.log(estimate) if scale == "ratio" else estimate
