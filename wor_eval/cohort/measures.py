@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import TYPE_CHECKING
 
 from wor_eval.cohort.as_planned import delivered_scores, priced_contacts
@@ -73,9 +72,7 @@ def _contacts(data: StudyData, outcome: Outcome) -> ir.Table:
     )
 
 
-def known_periods(
-    data: StudyData, periods: ir.Table, outcome: Outcome, observed: tuple[date, date]
-) -> ir.Table:
+def known_periods(data: StudyData, periods: ir.Table, outcome: Outcome) -> ir.Table:
     """Leave out the time in which costs are not known.
 
     That is the time of persons in a municipality that delivers no Wmo data, and the days before and after those that
@@ -90,8 +87,6 @@ def known_periods(
         ``person_id, first_on, last_on``.
     outcome : Outcome
         Costs of which payers; without payers, all of them.
-    observed : tuple of date
-        First and last day of observation.
 
     Returns
     -------
@@ -100,7 +95,7 @@ def known_periods(
     """
     if outcome.table != "costs":
         return periods
-    periods = _within(periods, covered_days(_covering(data, outcome), observed), observed)
+    periods = _within(periods, _covering(data, outcome))
     if "municipalities" not in data.tables:
         return periods
     payers = outcome.payers or ("zvw", "wmo", "wlz", "own")
@@ -116,10 +111,16 @@ def _covering(data: StudyData, outcome: Outcome) -> ir.Table:
     return lines.select("from_on", to_on=lines.to_on.fill_null(lines.from_on))
 
 
-def _within(periods: ir.Table, covered: tuple[date, date], observed: tuple[date, date]) -> ir.Table:
-    """Cut periods of observation down to the days that are covered."""
+def _within(periods: ir.Table, lines: ir.Table) -> ir.Table:
+    """Cut periods of observation down to the days that the lines cover."""
     import ibis
+    import pandas as pd
 
+    ends = periods.aggregate(first=periods.first_on.min(), last=periods.last_on.max()).to_pandas().loc[0]
+    if pd.isna(ends["first"]):
+        return periods
+    observed = pd.Timestamp(ends["first"]).date(), pd.Timestamp(ends["last"]).date()
+    covered = covered_days(lines, observed)
     if covered == observed:
         return periods
     first, last = (ibis.date(day.isoformat()) for day in covered)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 
     from wor_eval.cohort.build import Cohort
     from wor_eval.data.read import StudyData
-
-_CHOICES: Final = {
-    "contacts": "exposure, kinds, icpc and windows",
-    "costs": "payers, categories and windows",
-    "questionnaires": "instrument and windows",
-}
-"""What of an outcome decides which rows of its table count."""
 
 
 def measure_outcomes(
@@ -53,7 +46,7 @@ def measure_outcomes(
         if not frame["value"].any():
             raise DesignError(
                 f"outcome {outcome.name}: no event of table {outcome.table} falls in any window of the cohort; "
-                f"look at {_CHOICES[outcome.table]} of this outcome in the plan"
+                "look at exposure, kinds and icpc in the plan"
             )
     if study.windows.months is not None:
         frames += _course(data, units[units["arm"] == "referred"], study, observed)
@@ -124,5 +117,5 @@ def _measure(
         return outcome_frame(counts.drop("observed_days"), counts.drop("value"), outcome=outcome.name)
     values = count_events(dated_events(data, outcome, persons=joined), joined, windows)
     periods = observation_periods(data, observed)
-    days = observed_days(known_periods(data, periods, outcome, observed), joined, windows)
+    days = observed_days(known_periods(data, periods, outcome), joined, windows)
     return outcome_frame(values, days, outcome=outcome.name)
