@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from wor_eval.effects.estimate import ALL_BANDS
 from wor_eval.language import interval, listing, number
 from wor_eval.report.absent import words_or_sentence
+from wor_eval.report.matched_figures import covariate_words
 from wor_eval.report.prose import Prose
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term
-from wor_eval.study import Lang, Study, StudyPlan
+from wor_eval.study import Design, Lang, Study, StudyPlan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,64 @@ def simulated(results: Results) -> Prose:
 _SIMULATED: Final = {
     "nl": "**Gesimuleerde gegevens: deze uitkomsten gaan niet over echte mensen.**",
     "en": "**Simulated data: these results are not about real persons.**",
+}
+
+
+def made_alike(results: Results) -> Prose:
+    """Say with whom the referred were compared: what was made alike, and how, as the plan asks."""
+    study, lang = results.study, results.lang
+    design = study.design or Design()
+    headline = study.outcome(study.headline.outcomes[0])
+    counted = _CONTACTS[lang] if headline.table == "contacts" else headline.label.in_(lang).lower()
+    same = [_SAME_AS.get((name, lang)) or _OTHER_SAME[lang].format(name) for name in design.exact]
+    same.append(_SAME_AS["month", lang])
+    near = [covariate_words(name, lang).lower() for name in design.covariates]
+    near += [_HISTORY[design.history, lang].format(counted)] if design.history != "none" else []
+    how = _HOW.get((design.method, lang)) or _HOW["nearest", lang]
+    within = how.format(listing(near, lang=lang)) if near and design.method != "exact" else ""
+    return Prose(_ALIKE[lang].format(same=listing(same, lang=lang).format(counted), within=within))
+
+
+_CONTACTS: Final = {"nl": "contacten", "en": "contacts"}
+_ALIKE: Final = {
+    "nl": "Verwezen mensen staan naast mensen met {same}{within}. Wat er na de indexdatum gebeurde, speelt daarbij geen "
+    "rol.",
+    "en": "The referred stand beside persons with {same}{within}. What happened after the index date plays no part in "
+    "it.",
+}
+_SAME_AS: Final = {
+    ("age_band", "nl"): "dezelfde leeftijdsgroep",
+    ("age_band", "en"): "the same age band",
+    ("sex", "nl"): "hetzelfde geslacht",
+    ("sex", "en"): "the same sex",
+    ("practice_id", "nl"): "dezelfde praktijk",
+    ("practice_id", "en"): "the same practice",
+    ("recent_quarter", "nl"): "evenveel {} in het laatste kwartaal",
+    ("recent_quarter", "en"): "as many {} in the last quarter",
+    ("month", "nl"): "een indexdatum in dezelfde kalendermaand",
+    ("month", "en"): "an index date in the same calendar month",
+}
+_OTHER_SAME: Final = {"nl": "dezelfde waarde van `{}`", "en": "the same value of `{}`"}
+_HISTORY: Final = {
+    ("placebo", "nl"): "de {} in het jaar daarvoor",
+    ("placebo", "en"): "the {} in the year before that",
+    ("year", "nl"): "de {} in het hele jaar ervoor",
+    ("year", "en"): "the {} in the whole year before",
+    ("quarters", "nl"): "de {} per kwartaal in het jaar ervoor",
+    ("quarters", "en"): "the {} by quarter in the year before",
+    ("level", "nl"): "het blijvend niveau van de {} en de afwijkingen daarvan in de laatste kwartalen",
+    ("level", "en"): "the permanent level of the {} and the departures from it in the last quarters",
+}
+_WEIGHTED: Final = {
+    "nl": ", en daarbinnen met gewichten die de groepen gelijk maken in {}",
+    "en": ", and within these with weights that make the arms alike in {}",
+}
+_HOW: Final = {
+    ("nearest", "nl"): ", en daarbinnen met een gelijke kans op verwijzing, gegeven {}",
+    ("nearest", "en"): ", and within these with an equal chance of referral, given {}",
+    ("mahalanobis", "nl"): ", en daarbinnen met de kleinste afstand in {}",
+    ("mahalanobis", "en"): ", and within these at the smallest distance in {}",
+    **{(method, lang): said for method in ("ipw", "overlap", "entropy") for lang, said in _WEIGHTED.items()},
 }
 
 
@@ -54,8 +113,8 @@ def believed(results: Results, outcome: str) -> Prose:
 
 
 _SCORE: Final = {
-    "nl": "Op deze score is niet gematcht, en lang niet iedereen vulde een vragenlijst in: lees dit als een aanwijzing.",
-    "en": "The arms were not matched on this score, and far from everybody answered: read this as an indication.",
+    "nl": "Op deze score is niet gematcht, en wie geen vragenlijst invulde telt niet mee: lees dit als een aanwijzing.",
+    "en": "The arms were not matched on this score, and who did not answer does not count: read this as an indication.",
 }
 
 
@@ -122,8 +181,8 @@ def _side(row: pd.Series[Any]) -> int:
 
 
 _NOT_MATCHED: Final = {
-    "nl": "Gematcht is op contacten, niet op kosten: lees dit als een aanwijzing, niet als een besparing.",
-    "en": "The arms were matched on contacts, not on costs: read this as an indication, not as a saving.",
+    "nl": "Op kosten is niet gematcht: lees dit als een aanwijzing, niet als een besparing.",
+    "en": "The arms were not matched on costs: read this as an indication, not as a saving.",
 }
 _OTHERS: Final = {
     "nl": "Anders vergeleken is het verschil over alle leeftijden: {}.",

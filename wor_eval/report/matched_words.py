@@ -73,7 +73,8 @@ def in_brief(results: Results) -> Prose:
     rows = results.table("triangulation")
     rows = rows[(rows["age_band"] == ALL_BANDS) & (rows["scale"] == "ratio") & ~rows["suppressed"]]
     own = rows[[is_headline(row, results) for _, row in rows.iterrows()]]
-    parts = [_COMPARED[lang]]
+    design = results.study.design
+    parts = [_COMPARED[lang, design is not None and design.history in ("year", "quarters", "level")]]
     if not own.empty and _apart(rows, own.iloc[0]).empty:
         parts.append(_AGREE[lang])
     elif not own.empty:
@@ -84,10 +85,24 @@ def in_brief(results: Results) -> Prose:
 
 
 _COMPARED: Final = {
-    "nl": "Verwezen mensen zijn vergeleken met mensen bij wie de contacten in het jaar ervoor net zo verliepen, en die "
-    "toen niet zijn verwezen.",
-    "en": "The referred were compared with persons whose contacts ran the same course in the year before, and who were "
-    "not referred then.",
+    (
+        "nl",
+        True,
+    ): "Verwezen mensen zijn vergeleken met mensen bij wie het in het jaar ervoor net zo verliep, en die toen "
+    "niet zijn verwezen.",
+    (
+        "nl",
+        False,
+    ): "Verwezen mensen zijn vergeleken met mensen die op hen leken, en die toen niet zijn verwezen.",
+    (
+        "en",
+        True,
+    ): "The referred were compared with persons who ran the same course in the year before, and who were not "
+    "referred then.",
+    (
+        "en",
+        False,
+    ): "The referred were compared with persons who were like them, and who were not referred then.",
 }
 _AGREE: Final = {
     "nl": "Andere opzetten spreken dat niet tegen.",

@@ -124,11 +124,11 @@ def percent_axis(axis: Any, lang: Lang) -> None:
 
 
 def decimal_axis(axis: Any, lang: str) -> None:
-    """Write the numbers along an axis with a decimal comma where the language has one."""
+    """Write the numbers along an axis with the decimal and thousands signs of the language."""
     from matplotlib.ticker import FuncFormatter
 
     def write(value: float, _: int) -> str:
-        text = f"{value:g}".replace("-", "−")
-        return text.replace(".", ",") if lang == "nl" else text
+        text = f"{value:,g}".replace("-", "−")
+        return text.translate(str.maketrans(",.", ".,")) if lang == "nl" else text
 
     axis.set_major_formatter(FuncFormatter(write))
