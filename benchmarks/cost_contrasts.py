@@ -105,7 +105,8 @@ def page(rows: pd.DataFrame, persons: int) -> str:
         "Matching on contacts does not make costs alike in the year before referral: they follow the permanent level and",
         "the peak less closely than contacts do. Difference-in-differences takes that for an effect, and in which",
         "direction depends on how persons were referred. The year before that is free of the peak and of the matching:",
-        "the contrast against it holds in all three, and is the one of the shipped plan.",
+        "the contrast against it is off by no more than about two Monte-Carlo errors in all three, and is the one of the",
+        "shipped plan.",
     ]
     return "\n".join(lines) + "\n"
 
