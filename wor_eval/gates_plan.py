@@ -13,17 +13,22 @@ class Gates(_Plan):
     Attributes
     ----------
     balance : float, optional
-        Largest absolute standardised difference of a covariate of the design after matching.
+        Largest absolute standardised difference of a covariate of the design after matching. The shipped plans take
+        0.25: beyond it, adjustment by regression cannot be trusted (Rubin 2001, doi:10.1023/A:1020363010465, as summed up
+        by Stuart 2010, doi:10.1214/09-STS313). From 0.1 a report flags it (Austin 2009, doi:10.1002/sim.3697).
     placebo : float, optional
         How far off one (as a ratio of at least 1) the 95 % interval of the placebo contrast may lie; with 1 it must
         cover one.
     overlap : float, optional
-        Smallest share of the referred who have a comparison.
+        Smallest share of the referred who have a comparison. The 0.8 of the shipped plans is their own choice.
     sets : int, optional
-        Fewest sets; without a design, fewest persons seen in both windows.
+        Fewest sets; without a design, fewest persons seen in both windows. Errors robust by cluster are too small with
+        few of them, where few is fewer than 20 to 50 (Cameron and Miller 2015, doi:10.3368/jhr.50.2.317); the shipped
+        plans take 40.
     follow_up : float, optional
         Smallest share of window after that was observed, in either arm; for a score, of those who
-        answered before, the share that answered after.
+        answered before, the share that answered after. The 0.8 of the shipped plans is the rule of thumb that more than
+        a fifth lost puts validity in question (Sackett's, in Dettori 2011, doi:10.1055/s-0030-1267080).
     """
 
     balance: Annotated[float, Field(gt=0)] | None = None

@@ -37,8 +37,8 @@ def one_study(job: tuple[str, int, int]) -> pd.DataFrame:
     """Simulate one study and estimate it by every design."""
     scenario, seed, persons = job
     panel = simulate_panel(persons=persons, seed=seed, scenario=scenario)
-    cohort = panel_cohort(panel, entries=4, seed=seed)
     study = read_study(asset("analyses", "matched_cohort.toml"))
+    cohort = panel_cohort(panel, entries=study.cohort.entries, seed=seed)
     table = triangulate(cohort, study, outcome=OUTCOME)
     rows = pd.concat([table, *_by_length_of_history(cohort, study)], ignore_index=True)
     rows = rows[(rows["scale"] == "ratio") & (rows["age_band"] != "all")]

@@ -73,7 +73,7 @@ def test_the_shipped_plan_with_another_method_gives_comparable_persons(
     assert size["n_referred"] + sum(matched.dropped.values()) == arm.sum()
     assert size["n_referred"] > 0.5 * arm.sum()
     if method in PAIRED:
-        width = caliper_width(logit(matched), arm, sd=0.2)
+        width = caliper_width(logit(matched), arm, sd=matched.design.caliper)
         assert gaps_within_sets(matched).max() <= width + 1e-9
         assert matched.dropped["caliper"] > 0
 
@@ -105,7 +105,7 @@ def test_the_mahalanobis_distance_is_that_of_everyone_within_the_caliper_of_the_
     inverse = np.linalg.inv(centred.T @ centred / (arm.size - 2))
     persons = matched.cohort.persons
     stratum = persons[exact].astype(str).agg("|".join, axis=1) + persons["index_on"].dt.strftime("%Y-%m")
-    width = caliper_width(score, arm, sd=0.2)
+    width = caliper_width(score, arm, sd=matched.design.caliper)
     pairs = matched.sets.assign(referred=arm[matched.sets["unit"]]).pivot(
         index="set_id", columns="referred", values="unit"
     )
@@ -162,4 +162,4 @@ def test_a_design_that_cannot_be_carried_out_says_so_itself(
 ) -> None:
     """Only "nobody found anybody" is taken for that in a month; any other refusal reaches the user."""
     with pytest.raises(DesignError, match="unknown order of matching"):
-        matched_with(cohort, study, method=method, order="closest")
+        matched_with(cohort, study, method=method, order="closest", replacement=False)

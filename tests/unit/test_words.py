@@ -4,12 +4,15 @@ import dataclasses
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.saved_study import saved, saved_hidden
+from wor_eval.assets import asset
 from wor_eval.errors import WorEvalError
-from wor_eval.report import words
+from wor_eval.report import matched_words, words
 from wor_eval.report.results import Results
+from wor_eval.study import read_study
 
 LANGS = pytest.mark.parametrize("lang", ["nl", "en"])
 SENTENCES = (
@@ -135,3 +138,31 @@ def test_age_bands_as_in_a_sentence():
     assert words.age_words("18-64", "nl") == "18-64 jaar"
     assert words.age_words("65+", "nl") == "65 jaar en ouder"
     assert words.age_words("65+", "en") == "65 and over"
+
+
+@pytest.mark.parametrize(
+    ("lang", "scarce", "cancels"),
+    [("en", "scarce", "own earlier year"), ("nl", "schaars", "eigen eerdere jaar")],
+)
+def test_a_difference_of_age_is_explained_where_it_is_beyond_the_limit(lang, scarce, cancels):
+    rows = pd.DataFrame(
+        {
+            "age_band": ["65+", "65+"],
+            "covariate": ["age", "n_chronic"],
+            "sample": "after",
+            "smd": [-0.14, 0.12],
+            "flagged": True,
+            "suppressed": False,
+        }
+    )
+
+    def said(covariates: list[str], **changes: object) -> str:
+        plan = read_study(asset("analyses", "matched_cohort.toml"))
+        plan = plan.model_copy(update={"design": plan.design.model_copy(update=changes)})
+        table = {"balance": rows[rows["covariate"].isin(covariates)]}
+        return matched_words.balance(Results(plan=plan, tables=table, manifest={}).in_(lang)).text
+
+    assert scarce in said(["age"]) and cancels in said(["age", "n_chronic"])
+    assert scarce not in said(["n_chronic"]) and cancels not in said(["n_chronic"])
+    assert scarce not in said(["age"], replacement=True)
+    assert scarce not in said(["age"], method="ipw")

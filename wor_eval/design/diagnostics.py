@@ -16,7 +16,7 @@ from wor_eval.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
-# Cochran and Rubin's rule of thumb as used since Austin 2009 (doi:10.1002/sim.3697).
+# What Austin 2009 (doi:10.1002/sim.3697) takes for a negligible difference, after others.
 SMD_LIMIT = 0.1
 _BINS = 20
 

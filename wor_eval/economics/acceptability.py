@@ -178,7 +178,7 @@ def efficiency_frontier(cost: ArrayLike, effect: ArrayLike) -> Frontier:
 
     A strategy is dominated where another has at least its effect at no more cost, and extendedly dominated
     where the ratio of the step to it is higher than that of the step beyond it (Karlsson and Johannesson 1996,
-    doi:10.2165/00019053-199609020-00004). Of identical strategies the first stays.
+    doi:10.2165/00019053-199609020-00003). Of identical strategies the first stays.
 
     Parameters
     ----------

@@ -241,6 +241,8 @@ def _leave_one_practice_out(
 
 def _tipping_gamma(matched: MatchedCohort, outcome: str) -> float | None:
     """Give the bias at which the paired test stops being significant; None where there are no pairs or no effect."""
+    import pandas as pd
+
     if matched.design.method not in ("nearest", "mahalanobis", "optimal"):
         return None
     wide = wide_outcome(matched.cohort, outcome, ("placebo", "after"))
@@ -249,6 +251,9 @@ def _tipping_gamma(matched: MatchedCohort, outcome: str) -> float | None:
         change = wide.value[:, 1] / wide.years[:, 1] - wide.value[:, 0] / wide.years[:, 0]
     sets = matched.sets.assign(arm=matched.referred[matched.sets["unit"]], seen=seen[matched.sets["unit"]])
     sets = sets[sets["seen"]]
+    # With replacement a comparison person can be in several sets; pairs must not share one.
+    person = matched.cohort.persons["person_id"].to_numpy()[sets["unit"]]
+    sets = sets[sets["arm"].to_numpy() | ~pd.Series(person).duplicated().to_numpy()]
     first = sets.sort_values(["set_id", "arm"], kind="stable").groupby(["set_id", "arm"]).head(1)
     pairs = first[first.groupby("set_id")["unit"].transform("size") == 2]
     try:

@@ -156,13 +156,39 @@ def balance(results: Results) -> Prose:
         ],
         lang=lang,
     )
+    on_age = _difference_of_age(results) if (off["covariate"] == "age").any() else ""
     if lang == "nl":
         return Prose(
             f"**De groepen zijn niet op alles in balans.** Boven de grens: {named}. Het grootste verschil is {largest}."
+            f"{on_age}"
         )
     return Prose(
         f"**The arms are not in balance on everything.** Beyond the limit: {named}. The largest difference is {largest}."
+        f"{on_age}"
     )
+
+
+def _difference_of_age(results: Results) -> str:
+    """Say why a difference of age can remain, and what it means for the plan's contrasts."""
+    design, lang = results.study.design, results.lang
+    scarce = design is not None and design.method in _PAIRED and not design.replacement
+    cancels = results.study.headline.contrast in ("against_earlier_year", "difference_in_differences")
+    return "".join(f" {text[lang]}" for text, holds in ((_SCARCE, scarce), (_CANCELS, cancels)) if holds)
+
+
+_PAIRED: Final = ("nearest", "mahalanobis", "optimal")
+_SCARCE: Final = {
+    "nl": "Mensen met zoveel contacten zijn schaars en tellen elk een keer mee als vergelijkingspersoon; daardoor staat "
+    "een deel van de verwezen mensen naast iemand van een andere leeftijd.",
+    "en": "Persons with so many contacts are scarce, and each serves once as a comparison person; so some of the "
+    "referred stand beside somebody of another age.",
+}
+_CANCELS: Final = {
+    "nl": "De hoofduitkomst vergelijkt elke groep met haar eigen eerdere jaar, zodat een blijvend verschil door leeftijd "
+    "daaruit wegvalt; waar alleen het jaar erna wordt vergeleken, valt het niet weg.",
+    "en": "The headline sets each arm against its own earlier year, so that a lasting difference due to age drops out of "
+    "it; where only the year after is compared, it does not.",
+}
 
 
 def triangulation(results: Results, *, age_band: str = ALL_BANDS) -> Prose:
