@@ -92,11 +92,17 @@ def _course(
 def _categories(frames: list[pd.DataFrame]) -> pd.DataFrame:
     """Put frames below each other, names as categories: millions of rows hold a few names."""
     import pandas as pd
+    from pandas.api.types import union_categoricals
 
-    together = pd.concat(
-        [frame.astype({"outcome": "object", "window": "object"}) for frame in frames], ignore_index=True
-    )
-    return together.astype({"outcome": "category", "window": "category"})
+    names = {
+        column: union_categoricals(
+            [frame[column].astype("category") for frame in frames], sort_categories=True
+        )
+        for column in ("outcome", "window")
+    }
+    numbers = [frame[["unit", "value", "observed_days"]] for frame in frames]
+    together = pd.concat(numbers, ignore_index=True).assign(**names)
+    return together[["unit", "outcome", "window", "value", "observed_days"]]
 
 
 def _measure(

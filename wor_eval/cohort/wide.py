@@ -34,6 +34,10 @@ class WideOutcome:
     years: Floats
     windows: tuple[str, ...]
 
+    def of_units(self, units: NDArray[np.intp]) -> WideOutcome:
+        """Keep the rows of these units, in this order."""
+        return WideOutcome(value=self.value[units], years=self.years[units], windows=self.windows)
+
 
 def wide_outcome(cohort: Cohort, outcome: str, windows: Sequence[str]) -> WideOutcome:
     """Lay one outcome of a cohort out as arrays.

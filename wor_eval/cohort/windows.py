@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from wor_eval.study import Days
 
 if TYPE_CHECKING:
@@ -186,15 +188,20 @@ def outcome_frame(values: ir.Table, days: ir.Table, *, outcome: str) -> pd.DataF
     Returns
     -------
     DataFrame
-        ``unit, outcome, window, value, observed_days``, ordered by unit and window.
+        ``unit, outcome, window, value, observed_days``, the names as categories, ordered by unit and window.
     """
     import ibis
+    import pandas as pd
 
     joined = days.left_join(values, ["unit", "window"])
-    frame: pd.DataFrame = (
-        joined.select("unit", "window", value=ibis.coalesce(joined.value, 0), observed_days="observed_days")
-        .order_by("unit", "window")
-        .to_pandas()
+    rows = joined.select(
+        unit=joined.unit.cast("int64"),
+        window="window",
+        value=ibis.coalesce(joined.value, 0).cast("float64"),
+        observed_days=joined.observed_days.cast("float64"),
     )
-    frame.insert(1, "outcome", outcome)
-    return frame.astype({"value": "float64", "observed_days": "float64"})
+    table = rows.order_by("unit", "window").to_pyarrow()
+    names = table.column("window").combine_chunks().dictionary_encode()
+    frame: pd.DataFrame = table.set_column(1, "window", names).to_pandas()
+    frame.insert(1, "outcome", pd.Categorical.from_codes(np.zeros(len(frame), dtype="int8"), [outcome]))
+    return frame

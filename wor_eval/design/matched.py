@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -50,6 +50,11 @@ class MatchedCohort:
     covariates: Covariates
     score: Floats
     dropped: dict[str, int]
+    referred: NDArray[np.bool_] = field(init=False, repr=False, compare=False)
+    """Which units of the cohort are referred, shape (n,)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "referred", (self.cohort.persons["arm"] == "referred").to_numpy())
 
     def __repr__(self) -> str:
         return f"MatchedCohort({self.design.method}, {self.n_sets} sets, {self.estimand})"
@@ -71,12 +76,6 @@ class MatchedCohort:
         used = weight > 0
         n_referred = int((used & self.referred).sum())
         return weight, (n_referred, int(used.sum()) - n_referred, int(rows["set_id"].nunique()))
-
-    @property
-    def referred(self) -> NDArray[np.bool_]:
-        """Which units of the cohort are referred, shape (n,)."""
-        arm: NDArray[np.bool_] = (self.cohort.persons["arm"] == "referred").to_numpy()
-        return arm
 
     def summary(self) -> dict[str, Any]:
         """Give the size of the design: persons by arm, sets, effective comparison persons, who was dropped."""

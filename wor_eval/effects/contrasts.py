@@ -100,7 +100,10 @@ def contrast_rates(
     EstimationError
         A rate does not exist (no person-time), or is zero where its log is needed, or there is one cluster.
     """
-    influence = np.zeros(len(weight))
+    used = np.flatnonzero(weight > 0)  # few of a large cohort
+    wide = wide.of_units(used)
+    referred, weight = referred[used], weight[used]
+    influence = np.zeros(used.size)
     estimate = 0.0
     followed = share_followed(wide, SIGNS[contrast])
     for (arm, window), sign in SIGNS[contrast].items():
@@ -120,8 +123,7 @@ def contrast_rates(
         else:
             estimate += sign * rate
             influence += sign * part
-    used = weight > 0
-    sums = np.bincount(np.unique(clusters[used], return_inverse=True)[1], weights=influence[used])
+    sums = np.bincount(np.unique(clusters[used], return_inverse=True)[1], weights=influence)
     if sums.size < 2:
         raise EstimationError("one cluster: no standard error can be given; cluster on something finer")
     variance = float((sums**2).sum()) * sums.size / (sums.size - 1)
