@@ -14,6 +14,7 @@ from wor_eval.data.simulate import simulate_study
 from wor_eval.design.line import caliper_width
 from wor_eval.design.matched import MatchedCohort
 from wor_eval.design.matching import match_cohort
+from wor_eval.effects.contrasts import cluster_codes
 from wor_eval.errors import DesignError, NobodyMatchedError
 from wor_eval.study import Design, Study, read_study
 
@@ -163,3 +164,19 @@ def test_a_design_that_cannot_be_carried_out_says_so_itself(
     """Only "nobody found anybody" is taken for that in a month; any other refusal reaches the user."""
     with pytest.raises(DesignError, match="unknown order of matching"):
         matched_with(cohort, study, method=method, order="closest", replacement=False)
+
+
+def test_who_serves_more_than_once_is_a_cluster_and_the_others_stay_with_their_set(
+    cohort: Cohort, study: Study
+) -> None:
+    """By counting: also who serves in several months, as another unit each time."""
+    matched = matched_with(cohort, study, replacement=True)
+    codes, sets = cluster_codes(matched, "set"), matched.sets
+    person = matched.cohort.persons["person_id"].to_numpy()[sets["unit"]]
+    times = sets.groupby(person)["set_id"].transform("size").to_numpy()
+    more, once = sets[times > 1].assign(who=person[times > 1]), sets[times == 1]
+    assert more["unit"].nunique() > more["who"].nunique() > 10
+    assert more.assign(code=codes[more["unit"]]).groupby("who")["code"].nunique().eq(1).all()
+    assert np.unique(codes[more["unit"]]).size == more["who"].nunique()
+    assert (codes[once["unit"]] == once["set_id"]).all()
+    assert not np.isin(codes[more["unit"]], sets["set_id"]).any()

@@ -238,7 +238,10 @@ class _View:
 
 
 def cluster_codes(matched: MatchedCohort, cluster: Literal["set", "practice"]) -> NDArray[np.int64]:
-    """Give the number of each unit's cluster: its set (with replacement: its person), or its practice."""
+    """Give the number of each unit's cluster: its set, or its practice.
+
+    With replacement a person can serve in several sets, also in different months: whoever does is a cluster of their own.
+    """
     import pandas as pd
 
     n = len(matched.cohort.persons)
@@ -249,9 +252,9 @@ def cluster_codes(matched: MatchedCohort, cluster: Literal["set", "practice"]) -
     codes[matched.sets["unit"].to_numpy()] = matched.sets["set_id"].to_numpy()
     if matched.design.replacement:
         person = pd.factorize(matched.cohort.persons["person_id"])[0]
-        shared = matched.sets["unit"].duplicated(keep=False)
-        units = matched.sets.loc[shared, "unit"].unique()
-        codes[units] = codes.max() + 1 + person[units]
+        units = matched.sets["unit"].to_numpy()
+        shared = np.bincount(person[units])[person[units]] > 1
+        codes[units[shared]] = codes.max() + 1 + person[units[shared]]
     return codes
 
 
