@@ -53,7 +53,8 @@ def shown(plan: StudyPlan) -> Shown:
 
 def _before_after(found: Results) -> str:
     """Give the verdict: a change never stands without what regression to the mean makes of it."""
-    return f"{words.regression_to_mean(found)} {_NOT_AN_EFFECT[found.lang]}"
+    said = (words.regression_to_mean(found).text, words.other_methods(found).text, _NOT_AN_EFFECT[found.lang])
+    return " ".join(part for part in said if part)
 
 
 _NOT_AN_EFFECT: Final = {
