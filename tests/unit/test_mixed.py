@@ -247,3 +247,12 @@ def test_refusals_and_invariance_of_the_random_slope():
     np.testing.assert_allclose(other.fit.coef, 10 * one.fit.coef, rtol=1e-4)
     assert other.var_person[1, 1] == pytest.approx(4900 * one.var_person[1, 1], rel=2e-2, abs=1e-3)
     assert one.fit.loglik >= random_intercept(y, X, person).fit.loglik - 1e-6
+
+
+def test_weights_that_add_up_to_less_than_the_coefficients_are_refused() -> None:
+    """A variance over fewer rows than coefficients would be negative: no number then, and no warning of NumPy."""
+    person, wave = np.repeat(np.arange(8), 2), np.tile([1, 2], 8)
+    score = np.random.default_rng(2).normal(15, 3, 16)
+    X = np.column_stack([np.ones(16), wave == 2, person < 4, (wave == 2) & (person < 4)]).astype(float)
+    with pytest.raises(EstimationError, match=r"add up to 3\.2 rows are too few for 4 coefficients"):
+        mmrm(score, X, person, wave, weights=np.full(16, 0.2), clusters=person)

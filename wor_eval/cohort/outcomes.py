@@ -46,7 +46,7 @@ def measure_outcomes(
         if not frame["value"].any():
             raise DesignError(
                 f"outcome {outcome.name}: no event of table {outcome.table} falls in any window of the cohort; "
-                "look at exposure, kinds and icpc in the plan"
+                "look at what of this table counts for it in the plan, and at its windows"
             )
     if study.windows.months is not None:
         frames += _course(data, units[units["arm"] == "referred"], study, observed)

@@ -56,6 +56,10 @@ def wave_sums(rows: ModelRows, ids: tuple[Ids, Ids], basis: Basis, weight: Float
     """Sum the cross-products of the columns and the residual by pattern of waves, persons weighted."""
     (person, wave), residual = ids, basis.values[-1]
     n_rows = float(rows.weights.sum())
+    if n_rows <= rows.n_parameters:
+        raise EstimationError(
+            f"weights that add up to {n_rows:g} rows are too few for {rows.n_parameters} coefficients"
+        )
     scale = float(np.sqrt((rows.weights * residual) @ residual / (n_rows - rows.n_parameters)))
     if scale <= 1e-10 * float(np.abs(rows.y).max()):
         raise EstimationError(

@@ -57,7 +57,7 @@ def subgroup_effects(matched: MatchedCohort, study: Study, *, outcome: str) -> p
         for scale in study.outcome(outcome).scales:
             rows = _levels(matched, study, (outcome, modifier, scale), of_unit)
             parts.append(pd.DataFrame(rows, columns=_COLUMNS).assign(p_interaction=_homogeneity(rows, scale)))
-    frame = pd.concat(parts, ignore_index=True)
+    frame = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     return frame.assign(p_holm=_holm(frame))
 
 
