@@ -11,6 +11,7 @@ from tests.saved_study import saved, saved_hidden
 from wor_eval.assets import asset
 from wor_eval.errors import WorEvalError
 from wor_eval.report import matched_words, words
+from wor_eval.report.other_headline import headline_by_name, other_outcome
 from wor_eval.report.results import Results
 from wor_eval.study import read_study
 
@@ -166,3 +167,29 @@ def test_a_difference_of_age_is_explained_where_it_is_beyond_the_limit(lang, sca
     assert scarce not in said(["n_chronic"]) and cancels not in said(["n_chronic"])
     assert scarce not in said(["age"], replacement=True)
     assert scarce not in said(["age"], method="ipw")
+
+
+@LANGS
+def test_a_headline_on_costs_is_told_by_its_name_and_not_as_contacts(lang):
+    results = saved(lang)
+    costs = next(o for o in results.study.outcomes if o.measure == "cost_per_year")
+    effects = [
+        effect.model_copy(update={"outcomes": (costs.name,)}) if effect.headline else effect
+        for effect in results.study.effects
+    ]
+    plan = results.study.model_copy(update={"effects": tuple(effects)})
+    about_costs = dataclasses.replace(results, plan=plan)
+    assert other_outcome(results) is None
+    assert other_outcome(about_costs) == costs
+    ratio = words.estimate(
+        results, contrast="before_after", age_band="all", method="gee_poisson", scale="ratio"
+    )
+    text = headline_by_name(about_costs, costs, {"all": ratio, "65+": ratio}).text
+    label = costs.label.in_(lang)
+    assert text.startswith(f"{label}, {'alle leeftijden' if lang == 'nl' else 'all ages'}: ")
+    assert f"{label}, 65+: " in text
+    assert ratio.text(lang) in text
+    assert (
+        "lager dan in het jaar voor" if lang == "nl" else "lower in the year after than in the year before"
+    ) in text
+    assert text.count("contact") == 2  # only in how to read the report

@@ -177,7 +177,7 @@ def _at(rows: ModelRows, family: Family, coef: Floats, *, iterations: int) -> So
 
 
 def _value(rows: ModelRows, family: Family, at: Solution) -> float:
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # a step too far is halved
         return float(np.dot(rows.weights, family.objective(rows.y, at.eta, at.mu)))
 
 

@@ -9,6 +9,7 @@ from wor_eval.effects.triangulation import selection_pattern
 from wor_eval.language import interval, listing, number, percent
 from wor_eval.report.gate_words import struck
 from wor_eval.report.matched_figures import covariate_words, design_words, is_headline
+from wor_eval.report.other_headline import headline_by_name, other_outcome
 from wor_eval.report.prose import HIDDEN_RESULT, Prose
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term
@@ -26,6 +27,9 @@ def headline(results: Results) -> Prose:
     overall = found.pop(ALL_BANDS)
     if overall is None:
         return Prose(HIDDEN_RESULT[lang])
+    if outcome := other_outcome(results):
+        known = {band: effect for band, effect in found.items() if effect is not None}
+        return headline_by_name(results, outcome, {ALL_BANDS: overall, **known})
     parts = [struck(results, _overall(overall, lang))]
     parts += [
         struck(results, _band(band, effect, lang), band)

@@ -9,6 +9,7 @@ from wor_eval.effects.estimate import ALL_BANDS, Estimate
 from wor_eval.errors import WorEvalError
 from wor_eval.language import day, interval, number, p_value, percent
 from wor_eval.report.gate_words import struck
+from wor_eval.report.other_headline import headline_by_name, other_outcome
 from wor_eval.report.prose import Prose as Prose  # noqa: PLC0414 - named here by other modules
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term
@@ -65,12 +66,15 @@ def headline(results: Results) -> Prose:
     difference = estimate(results, contrast=contrast, age_band=ALL_BANDS, method="robust", scale="difference")
     if ratio is None or difference is None:
         return Prose(_HIDDEN[lang])
-    parts = [struck(results, _overall(ratio, difference, lang))]
     bands = [
         estimate(results, contrast=contrast, age_band=band, method=HEADLINE_METHOD, scale="ratio")
         for band in results.study.cohort.band_names
     ]
-    parts += [struck(results, _band(found, lang), found.age_band) for found in bands if found is not None]
+    known = [found for found in bands if found is not None]
+    if outcome := other_outcome(results):
+        return headline_by_name(results, outcome, {found.age_band: found for found in (ratio, *known)})
+    parts = [struck(results, _overall(ratio, difference, lang))]
+    parts += [struck(results, _band(found, lang), found.age_band) for found in known]
     return Prose(" ".join(parts))
 
 
