@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -98,12 +99,16 @@ def test_spark_gives_the_numbers_of_duckdb(data: StudyData, study: Study, by_duc
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "America/New_York",  # days must not depend on it
     }
+    on_interrupt = signal.getsignal(signal.SIGINT)
     session = sql.SparkSession.builder.master("local[2]").config(map=local).getOrCreate()
     try:
         with on_engine(data, "pyspark") as elsewhere:
             compare(elsewhere, data, study, by_duckdb)
     finally:
         session.stop()
+        signal.signal(
+            signal.SIGINT, on_interrupt
+        )  # Spark keeps Ctrl-C to itself, for every test that follows
 
 
 def _binaries() -> Path | None:

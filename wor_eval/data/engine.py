@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -79,6 +81,7 @@ def _spark() -> Iterator[Any]:
     except ImportError:
         raise StudyError('engine "pyspark" needs Spark: pip install "wor-eval[spark]", and Java 17') from None
     active = SparkSession.getActiveSession()
+    on_interrupt = signal.getsignal(signal.SIGINT)
     try:
         session = active or SparkSession.builder.config(map=_QUIET).getOrCreate()
     except Exception as error:  # of many kinds: no Java, an older Java, no such master
@@ -91,3 +94,6 @@ def _spark() -> Iterator[Any]:
     finally:
         if active is None:
             session.stop()
+            # Spark takes Ctrl-C to itself and does not give it back; once it has stopped, that ends in its own error.
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, on_interrupt)
