@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 
 from wor_eval.plan_parts import Plan as _Plan
 
-_PAIRS: Final = ("nearest", "mahalanobis", "optimal")
+PAIR_METHODS: Final = ("nearest", "mahalanobis", "optimal")
+"""The methods that match in pairs."""
+
 _FOR_PAIRS: Final = ("caliper", "caliper_sd", "ratio", "replacement", "order")
 _NOT_USED: Final[Mapping[str, tuple[str, ...]]] = {
     "optimal": ("order",),
@@ -54,7 +56,7 @@ class Design(_Plan):
         asked = [name for name in unused if getattr(self, name) != nothing[name]]
         problems = [
             f"method {self.method} does not use {name} = {json.dumps(getattr(self, name))}: leave it out, or use "
-            + ", ".join(method for method in _PAIRS if name not in _NOT_USED.get(method, ()))
+            + ", ".join(method for method in PAIR_METHODS if name not in _NOT_USED.get(method, ()))
             for name in asked
         ]
         if problems:

@@ -21,6 +21,7 @@ from wor_eval.design.propensity import fit_propensity
 from wor_eval.design.sets import Sets, set_members
 from wor_eval.design.strata import exact_codes, exact_sets
 from wor_eval.design.weighting import propensity_weights
+from wor_eval.design_plan import PAIR_METHODS
 from wor_eval.errors import DesignError, NobodyMatchedError
 from wor_eval.study import Design, Study
 
@@ -38,7 +39,6 @@ RECENT_QUARTER: Final = "recent_quarter"
 # than that from the count on which referral may have hung.
 _RECENT_CUTS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 19, 25)
 _ONE_ENTRY = (*_WEIGHTED, "full", "exact")
-_PAIRED = ("nearest", "mahalanobis", "optimal")
 Matcher = Callable[[Ints], Sets]
 
 
@@ -252,7 +252,7 @@ def _matcher(
     """
     arm, linear, strata = known
     caliper = None
-    if design.caliper is not None and design.method in _PAIRED:
+    if design.caliper is not None and design.method in PAIR_METHODS:
         seen = ~np.isnan(linear)
         caliper = caliper_width(linear[seen], arm[seen], sd=design.caliper, definition=design.caliper_sd)
     if design.method == "nearest":
@@ -294,7 +294,11 @@ def _dense(codes: Ints) -> Ints:
 
 def _nobody(design: Design, linear: Floats, arm: NDArray[np.bool_], strata: Ints) -> DesignError:
     """Say what share of the referred each wider caliper would keep at most."""
-    if design.caliper is None or design.method not in _PAIRED or not np.isin(strata[arm], strata[~arm]).any():
+    if (
+        design.caliper is None
+        or design.method not in PAIR_METHODS
+        or not np.isin(strata[arm], strata[~arm]).any()
+    ):
         return NobodyMatchedError(
             "no referred person has anybody to compare with in the same stratum and month: match on fewer columns "
             "in design.exact, or raise cohort.entries"

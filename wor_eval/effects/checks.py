@@ -11,6 +11,7 @@ import numpy as np
 from wor_eval.cohort.wide import wide_outcome
 from wor_eval.design.matched import MatchedCohort
 from wor_eval.design.matching import match_cohort
+from wor_eval.design_plan import PAIR_METHODS
 from wor_eval.effects.bootstrap_estimators import bootstrap_rates
 from wor_eval.effects.contrasts import (
     SIGNS,
@@ -243,7 +244,7 @@ def _tipping_gamma(matched: MatchedCohort, outcome: str) -> float | None:
     """Give the bias at which the paired test stops being significant; None where there are no pairs or no effect."""
     import pandas as pd
 
-    if matched.design.method not in ("nearest", "mahalanobis", "optimal"):
+    if matched.design.method not in PAIR_METHODS:
         return None
     wide = wide_outcome(matched.cohort, outcome, ("placebo", "after"))
     seen = np.all(wide.years > 0, axis=1)

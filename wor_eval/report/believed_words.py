@@ -9,6 +9,7 @@ from wor_eval.effects.estimate import ALL_BANDS
 from wor_eval.language import interval, listing, number
 from wor_eval.report.absent import words_or_sentence
 from wor_eval.report.matched_figures import covariate_words
+from wor_eval.report.other_headline import other_outcome
 from wor_eval.report.prose import Prose
 from wor_eval.report.results import Results
 from wor_eval.report.terms import term
@@ -36,8 +37,8 @@ def made_alike(results: Results) -> Prose:
     """Say with whom the referred were compared: what was made alike, and how, as the plan asks."""
     study, lang = results.study, results.lang
     design = study.design or Design()
-    headline = study.outcome(study.headline.outcomes[0])
-    counted = _CONTACTS[lang] if headline.table == "contacts" else headline.label.in_(lang).lower()
+    other = other_outcome(results)
+    counted = other.label.in_(lang).lower() if other else _CONTACTS[lang]
     same = [_SAME_AS.get((name, lang)) or _OTHER_SAME[lang].format(name) for name in design.exact]
     same.append(_SAME_AS["month", lang])
     near = [covariate_words(name, lang).lower() for name in design.covariates]

@@ -115,8 +115,7 @@ def _rows(results: Results, name: str) -> pd.DataFrame | None:
 def _line(row: pd.Series[Any], results: Results) -> str:
     """Say what was found in an age band, struck with the reason where a gate of the plan failed."""
     lang, age_band = results.lang, str(row["age_band"])
-    band = "alle leeftijden" if lang == "nl" else "all ages"
-    band = band if age_band == ALL_BANDS else words.age_words(age_band, lang)
+    band = words.age_words(age_band, lang)
     if row["suppressed"] or math.isnan(row["conf_low"]):
         return f"{band[0].upper()}{band[1:]}: {_HIDDEN[lang]}."
     limits = (float(row["conf_low"]), float(row["conf_high"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from wor_eval.design_plan import PAIR_METHODS
 from wor_eval.effects.estimate import ALL_BANDS, Estimate
 from wor_eval.effects.triangulation import selection_pattern
 from wor_eval.language import interval, listing, number, percent
@@ -175,12 +176,11 @@ def balance(results: Results) -> Prose:
 def _difference_of_age(results: Results) -> str:
     """Say why a difference of age can remain, and what it means for the plan's contrasts."""
     design, lang = results.study.design, results.lang
-    scarce = design is not None and design.method in _PAIRED and not design.replacement
+    scarce = design is not None and design.method in PAIR_METHODS and not design.replacement
     cancels = results.study.headline.contrast in ("against_earlier_year", "difference_in_differences")
     return "".join(f" {text[lang]}" for text, holds in ((_SCARCE, scarce), (_CANCELS, cancels)) if holds)
 
 
-_PAIRED: Final = ("nearest", "mahalanobis", "optimal")
 _SCARCE: Final = {
     "nl": "Mensen met zoveel contacten zijn schaars en tellen elk een keer mee als vergelijkingspersoon; daardoor staat "
     "een deel van de verwezen mensen naast iemand van een andere leeftijd.",

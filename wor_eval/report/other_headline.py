@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from wor_eval.effects.estimate import ALL_BANDS, Estimate
+from wor_eval.effects.estimate import Estimate
 from wor_eval.language import percent
 from wor_eval.report.gate_words import struck
 from wor_eval.report.prose import Prose
 from wor_eval.report.results import Results
+from wor_eval.report.terms import term
 from wor_eval.study import Outcome
 
 
@@ -36,13 +37,12 @@ def headline_by_name(results: Results, outcome: Outcome, found: Mapping[str, Est
     parts = []
     for band, ratio in found.items():
         change = percent(abs(ratio.estimate - 1), lang=lang)
-        who = _ALL[lang] if band == ALL_BANDS else band
+        who = term(band, lang).lower()
         says = _SAYS[ratio.direction, lang].format(change=change, beside=beside)
         parts.append(struck(results, f"{label}, {who}: {says} ({_RATIO[lang]} {ratio.text(lang)}).", band))
     return Prose(" ".join([*parts, _READ[lang].format(label)]))
 
 
-_ALL: Final = {"nl": "alle leeftijden", "en": "all ages"}
 _RATIO: Final = {"nl": "verhouding", "en": "ratio"}
 _BESIDE: Final = {
     (True, "nl"): "te verwachten was op grond van vergelijkbare mensen die niet zijn verwezen",

@@ -115,7 +115,9 @@ def _band(found: Estimate, lang: Lang) -> str:
 
 
 def age_words(age_band: str, lang: Lang) -> str:
-    """Write an age band as in a sentence: ``18-64 jaar``, ``65 jaar en ouder``."""
+    """Write an age band as in a sentence: ``18-64 jaar``, ``65 jaar en ouder``, ``alle leeftijden``."""
+    if age_band == ALL_BANDS:
+        return term(ALL_BANDS, lang).lower()
     if age_band.endswith("+"):
         low = age_band.rstrip("+")
         return f"{low} jaar en ouder" if lang == "nl" else f"{low} and over"
